@@ -1,0 +1,79 @@
+"""Every limit and default, with its unit in its name.
+
+Settings are frozen values: make a changed copy with `dataclasses.replace`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from .errors import SettingsError
+
+MAX_FILTER_DEPTH = 64
+"""Filters nested deeper are refused when a query is built."""
+
+
+def _require_positive(settings: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if value <= 0:
+            raise SettingsError(
+                f"{type(settings).__name__}.{name} is {value!r}; it must be greater than 0"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """Bounds of the cache that the engine makes when none is passed."""
+
+    max_size_mb: float = 1024
+    ttl_seconds: float = 3600
+
+    def __post_init__(self) -> None:
+        _require_positive(self, tuple(f.name for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSettings:
+    """How queries are run."""
+
+    columns_from_rows: int = 5_000
+    """Below so many records a plain pass over the dicts is cheaper than any column."""
+    pattern_timeout_seconds: float = 2.0
+    """What a look-around pattern may take over one batch of values."""
+    answer_prefix_rows: int = 10_000
+    """Under a limit, so many ordered rows are kept at least, so that later pages are hits."""
+
+    def __post_init__(self) -> None:
+        _require_positive(self, ("pattern_timeout_seconds", "answer_prefix_rows"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """What a search engine is told when the query does not say."""
+
+    fuzzy_threshold: float = 0.8
+    """0.0 to 1.0, as in the fuzzy operator."""
+    mode: str = "exact"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportSettings:
+    """How files and streams are written."""
+
+    chunk_rows: int = 10_000
+    slice_rows: int = 500
+    """Rows formatted between two chances for other threads to run."""
+
+    def __post_init__(self) -> None:
+        _require_positive(self, tuple(f.name for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """All settings of one engine."""
+
+    cache: CacheSettings = field(default_factory=CacheSettings)
+    execution: ExecutionSettings = field(default_factory=ExecutionSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    export: ExportSettings = field(default_factory=ExportSettings)
