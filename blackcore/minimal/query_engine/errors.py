@@ -13,6 +13,7 @@
     │   ├── UnknownDatabaseError (LookupError)  a database that the loader does not have
     │   ├── DataDirectoryError (OSError)        a directory that is missing, empty or unreadable
     │   ├── DatabaseFormatError (ValueError)    a file that is not a list of JSON objects
+    │   ├── DatabaseReadError (OSError)         a file that cannot be read, or never stands still
     │   └── LoaderContractError (TypeError)     a loader that raised, or returned something else
     ├── SearchError (RuntimeError)              a search engine that raised, or returned rubbish
     ├── OptimizerError (RuntimeError)           an optimizer that raised, or returned something else
@@ -117,7 +118,23 @@ class DataDirectoryError(LoaderError, OSError):
 
 
 class DatabaseFormatError(LoaderError, ValueError):
-    """A file that does not hold a list of JSON objects."""
+    """A file that does not hold a list of JSON objects.
+
+    Attributes:
+        byte_offset: zero-based place of the fault in the (uncompressed) file, None where there is none.
+        line: one-based line of the fault in a file of JSON lines, None elsewhere.
+    """
+
+    def __init__(
+        self, message: str, *, byte_offset: int | None = None, line: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.byte_offset = byte_offset
+        self.line = line
+
+
+class DatabaseReadError(LoaderError, OSError):
+    """A database's file that cannot be read, or that changes again each time it is read."""
 
 
 class LoaderContractError(LoaderError, TypeError):

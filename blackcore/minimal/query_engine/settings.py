@@ -70,6 +70,21 @@ class ExportSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoaderSettings:
+    """How a directory of JSON files is read."""
+
+    block_bytes: int = 8 * 1024 * 1024
+    """What is read at a time, and so how often progress is reported."""
+    load_threads: int = 4
+    """Databases loaded at once; beyond the number of cores more only cost memory."""
+    read_attempts: int = 3
+    """How often a file that changes while it is read is read again."""
+
+    def __post_init__(self) -> None:
+        _require_positive(self, tuple(f.name for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """All settings of one engine."""
 
