@@ -1,0 +1,36 @@
+"""What is asked: the query model, the meaning of its operators, the fluent builder, fingerprints."""
+
+from .builder import FieldExpression, Query, Runner, describe, field
+from .evaluator import evaluate, matches, projected
+from .model import (
+    Condition,
+    FilterGroup,
+    QueryFilter,
+    QueryPagination,
+    QuerySearch,
+    SortField,
+    StructuredQuery,
+    condition_fields,
+)
+from .operators import QueryOperator, holds
+
+__all__ = [
+    "Condition",
+    "FieldExpression",
+    "FilterGroup",
+    "Query",
+    "QueryFilter",
+    "QueryOperator",
+    "QueryPagination",
+    "QuerySearch",
+    "Runner",
+    "SortField",
+    "StructuredQuery",
+    "condition_fields",
+    "describe",
+    "evaluate",
+    "field",
+    "holds",
+    "matches",
+    "projected",
+]
