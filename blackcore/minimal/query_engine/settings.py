@@ -55,6 +55,18 @@ class SearchSettings:
     fuzzy_threshold: float = 0.8
     """0.0 to 1.0, as in the fuzzy operator."""
     mode: str = "exact"
+    """"exact", "fuzzy", "prefix", or another that the engine knows."""
+    case_sensitive: bool = False
+    use_stemming: bool = False
+    max_indexed_databases: int = 8
+    """So many databases' indexes are kept; the least recently searched goes first."""
+
+    def __post_init__(self) -> None:
+        _require_positive(self, ("max_indexed_databases",))
+        if not 0 <= self.fuzzy_threshold <= 1:
+            raise SettingsError(
+                f"SearchSettings.fuzzy_threshold is {self.fuzzy_threshold!r}; it is from 0 to 1"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +74,25 @@ class ExportSettings:
     """How files and streams are written."""
 
     chunk_rows: int = 10_000
+    """Rows gathered ahead of the writer at most, and looked at to find the columns."""
+    chunk_bytes: int = 8 * 1024 * 1024
+    """The same bound in bytes, as estimated: rows of large values are gathered fewer at a time."""
     slice_rows: int = 500
     """Rows formatted between two chances for other threads to run."""
+    block_bytes: int = 256 * 1024
+    """Formatted text is handed on in blocks of at least so many bytes."""
+    progress_interval_seconds: float = 0.1
+    """Between two reports of progress; the last report always comes. 0.0 reports every block."""
+    durable: bool = True
+    """Whether a file is forced to disk before it takes its name."""
 
     def __post_init__(self) -> None:
-        _require_positive(self, tuple(f.name for f in fields(self)))
+        _require_positive(self, ("chunk_rows", "chunk_bytes", "slice_rows", "block_bytes"))
+        if self.progress_interval_seconds < 0:
+            raise SettingsError(
+                f"ExportSettings.progress_interval_seconds is {self.progress_interval_seconds!r}; "
+                "it must be 0 or greater"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

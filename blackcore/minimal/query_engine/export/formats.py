@@ -1,0 +1,101 @@
+"""The formats there are, by name and by suffix, and the text of each from slices of rows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from blackcore.minimal.query_engine.errors import ExportOptionError, did_you_mean
+
+from .compression import SUFFIXES as COMPRESSION_SUFFIXES
+from .csv_writer import csv_text
+from .json_writer import json_array, json_lines
+from .options import CsvOptions, JsonOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from blackcore.minimal.query_engine.settings import ExportSettings
+
+    from .progress import Tally
+    from .sources import Slice
+
+Format: TypeAlias = Literal["csv", "tsv", "json", "jsonl"]
+TextOptions: TypeAlias = CsvOptions | JsonOptions
+
+SUFFIXES: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+
+
+def format_of(target: object, given: str | None) -> Format:
+    """Return the format that was given, else the one that the target's suffix names.
+
+    >>> format_of("late.CSV.gz", None), format_of("rows.txt", "jsonl")
+    ('csv', 'jsonl')
+
+    Raises:
+        ExportOptionError: there is no such format, or the suffix names none.
+    """
+    if given is not None:
+        for name in get_args(Format):
+            if name == given:
+                return SUFFIXES[f".{name}"]
+        raise ExportOptionError(
+            f"unknown format {given!r}; {did_you_mean(given, SUFFIXES.values())}"
+        )
+    if not isinstance(target, (str, os.PathLike)):
+        raise ExportOptionError("an open file has no suffix; say format='csv', 'json' or 'jsonl'")
+    path = Path(target)
+    if path.suffix.lower() in COMPRESSION_SUFFIXES:
+        path = path.with_suffix("")
+    found = SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        raise ExportOptionError(
+            f"no format is known by the suffix of {os.fspath(target)!r}; end the name in "
+            f"{', '.join(SUFFIXES)} (and .gz or .zst), or say format='csv'"
+        )
+    return found
+
+
+def options_for(chosen: Format, given: TextOptions | None) -> TextOptions:
+    """Return the options for the format: those given, else its defaults.
+
+    Raises:
+        ExportOptionError: the options are of another family.
+    """
+    family = CsvOptions if chosen in {"csv", "tsv"} else JsonOptions
+    options = family() if given is None else given
+    if not isinstance(options, family):
+        raise ExportOptionError(
+            f"options are {type(options).__name__}, and {chosen} is written; give {family.__name__}"
+        )
+    if chosen == "tsv" and isinstance(options, CsvOptions) and options.delimiter == ",":
+        return replace(options, delimiter="\t")
+    return options
+
+
+def text_of(
+    slices: Iterable[Slice],
+    chosen: Format,
+    options: TextOptions,
+    tally: Tally,
+    settings: ExportSettings,
+    *,
+    columns: tuple[str, ...] | None = None,
+) -> Iterator[bytes]:
+    """Yield the text of all rows in pieces of whole rows, counted by the tally.
+
+    Raises:
+        ExportValueError: a row that the format cannot hold.
+    """
+    if isinstance(options, CsvOptions):
+        return csv_text(slices, options, tally, settings, columns=columns)
+    write = json_lines if chosen == "jsonl" else json_array
+    return write(slices, options, tally)

@@ -1,0 +1,126 @@
+"""One export from its rows to its last byte, in the thread that runs it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from blackcore.minimal.query_engine.errors import ExportError, ExportOptionError
+
+from .csv_columns import columns_of
+from .formats import Format, TextOptions, text_of
+from .options import CsvOptions
+from .pipeline import Stopped, paused
+from .progress import ExportProgress, Tally
+from .sources import Rows, Slice, is_once, slices_of, slices_of_chunks
+from .targets import Target, TargetOptions, open_target
+
+if TYPE_CHECKING:
+    from blackcore.minimal.query_engine.settings import ExportSettings
+
+Pause = Callable[[], None]
+Report = Callable[[ExportProgress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportJob:
+    """What is to be exported, and how. Run it once: the tally counts one run."""
+
+    data: Rows
+    chosen: Format
+    options: TextOptions
+    settings: ExportSettings
+    tally: Tally = field(repr=False)
+
+    def write(
+        self,
+        target: Target,
+        target_options: TargetOptions,
+        *,
+        pause: Pause,
+        report: Report | None,
+        chunks: Iterable[Sequence[object]] | None = None,
+    ) -> int:
+        """Return the number of rows written to the target.
+
+        Args:
+            target: a path, or an open file.
+            target_options: how it is written.
+            pause: called before each slice; what it raises ends the export.
+            report: called now and then with the progress.
+            chunks: the rows, where the data is async and something else awaits it.
+
+        Raises:
+            ExportError: the target, an option or a row would not do.
+        """
+        durable = self.settings.durable
+        with open_target(target, target_options, self.tally, durable=durable) as sink:
+            for block in self.blocks(pause=pause, chunks=chunks):
+                sink.write(block)
+                progress = None if report is None else self.tally.due()
+                if report is not None and progress is not None:
+                    report(progress)
+        return self.tally.rows
+
+    def blocks(
+        self, *, pause: Pause, chunks: Iterable[Sequence[object]] | None = None
+    ) -> Iterator[bytes]:
+        """Yield the text in blocks of at least ``block_bytes``, the last one excepted.
+
+        Raises:
+            ExportError: an option or a row would not do.
+        """
+        try:
+            pieces = self._pieces(pause, chunks)
+            yield from _joined(pieces, self.settings.block_bytes)
+        except (ExportError, Stopped):
+            raise
+        except Exception as error:
+            error.add_note(f"the export stopped after {self.tally.rows} rows")
+            raise
+        finally:
+            if inspect.isgenerator(self.data):
+                self.data.close()
+
+    def _pieces(self, pause: Pause, chunks: Iterable[Sequence[object]] | None) -> Iterator[bytes]:
+        columns = self._gathered(pause)
+        slices = paused(self._slices(chunks), pause)
+        return text_of(
+            slices, self.chosen, self.options, self.tally, self.settings, columns=columns
+        )
+
+    def _slices(self, chunks: Iterable[Sequence[object]] | None) -> Iterator[Slice]:
+        if chunks is not None:
+            return slices_of_chunks(chunks, self.settings)
+        return slices_of(self.data, self.settings)
+
+    def _gathered(self, pause: Pause) -> tuple[str, ...] | None:
+        """Return the columns of all rows where a first pass is to find them, else None."""
+        options = self.options
+        if not isinstance(options, CsvOptions) or options.late_columns != "gather":
+            return None
+        if options.fieldnames is not None:
+            return None
+        if is_once(self.data):
+            raise ExportOptionError(
+                "late_columns='gather' reads the rows twice, and a "
+                f"{type(self.data).__name__} can be read once; give a list, or name all columns "
+                "in CsvOptions.fieldnames"
+            )
+        return columns_of(paused(slices_of(self.data, self.settings), pause), options.flatten)
+
+
+def _joined(pieces: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    waiting_bytes = 0
+    for piece in pieces:
+        waiting.append(piece)
+        waiting_bytes += len(piece)
+        if waiting_bytes >= block_bytes:
+            yield b"".join(waiting)
+            waiting.clear()
+            waiting_bytes = 0
+    if waiting:
+        yield b"".join(waiting)
