@@ -11,6 +11,7 @@
     │   └── PatternTimeoutError (TimeoutError)  a look-around pattern that ran out of time
     ├── LoaderError                             records that could not be had
     │   ├── UnknownDatabaseError (LookupError)  a database that the loader does not have
+    │   │   └── AmbiguousDatabaseError          a name that several files of a directory claim
     │   ├── DataDirectoryError (OSError)        a directory that is missing, empty or unreadable
     │   ├── DatabaseFormatError (ValueError)    a file that is not a list of JSON objects
     │   ├── DatabaseReadError (OSError)         a file that cannot be read, or never stands still
@@ -19,6 +20,7 @@
     ├── OptimizerError (RuntimeError)           an optimizer that raised, or returned something else
     ├── CacheError                              a cache used wrongly
     │   ├── CacheKeyError (TypeError)           a key that cannot be a key
+    │   ├── CacheWeightError (ValueError)       a value that cannot be weighed
     │   └── SingleFlightError (RuntimeError)    computations that would wait for each other for ever
     └── ExportError                             a file or stream that could not be written
         ├── ExportPathError (OSError)           a target that cannot be written
@@ -113,6 +115,16 @@ class UnknownDatabaseError(LoaderError, LookupError):
         self.database = database
 
 
+class AmbiguousDatabaseError(UnknownDatabaseError):
+    """A database name that several files of a directory claim, so that it stands for none."""
+
+    def __init__(self, database: str, candidates: Iterable[str]) -> None:
+        names = tuple(candidates)
+        super().__init__(database, names)
+        use = " or ".join(repr(name) for name in names)
+        self.args = (f"database name {database!r} is claimed by several files; use {use}",)
+
+
 class DataDirectoryError(LoaderError, OSError):
     """A data directory that is missing, empty, not a directory, or unreadable."""
 
@@ -121,7 +133,7 @@ class DatabaseFormatError(LoaderError, ValueError):
     """A file that does not hold a list of JSON objects.
 
     Attributes:
-        byte_offset: zero-based place of the fault in the (uncompressed) file, None where there is none.
+        byte_offset: zero-based place of the fault in the (uncompressed) file, None where unknown.
         line: one-based line of the fault in a file of JSON lines, None elsewhere.
     """
 
@@ -155,6 +167,10 @@ class CacheError(QueryEngineError):
 
 class CacheKeyError(CacheError, TypeError):
     """A key that cannot be a key (it is not hashable)."""
+
+
+class CacheWeightError(CacheError, ValueError):
+    """A value that cannot be weighed, or a weight that cannot be."""
 
 
 class SingleFlightError(CacheError, RuntimeError):

@@ -6,11 +6,16 @@ Settings are frozen values: make a changed copy with `dataclasses.replace`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import Literal, get_args
 
 from .errors import SettingsError
 
 MAX_FILTER_DEPTH = 64
 """Filters nested deeper are refused when a query is built."""
+
+CachePolicy = Literal["lru", "s3fifo", "gdsf"]
+
+CACHE_POLICIES: tuple[CachePolicy, ...] = get_args(CachePolicy)
 
 
 def _require_positive(settings: object, names: tuple[str, ...]) -> None:
@@ -27,10 +32,21 @@ class CacheSettings:
     """Bounds of the cache that the engine makes when none is passed."""
 
     max_size_mb: float = 1024
+    """Mebibytes: 1024 is a gibibyte."""
     ttl_seconds: float = 3600
+    max_entries: int | None = None
+    """A bound besides the bytes; None: the bytes alone."""
+    policy: CachePolicy = "lru"
+    """Who has to go for want of room: the least recently used, by S3-FIFO, or by cost and size."""
 
     def __post_init__(self) -> None:
-        _require_positive(self, tuple(f.name for f in fields(self)))
+        _require_positive(self, ("max_size_mb", "ttl_seconds"))
+        if self.max_entries is not None:
+            _require_positive(self, ("max_entries",))
+        if self.policy not in CACHE_POLICIES:
+            raise SettingsError(
+                f"CacheSettings.policy is {self.policy!r}; it is one of {', '.join(CACHE_POLICIES)}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
