@@ -32,9 +32,15 @@ Each message names what was given, what is allowed and what to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rapidfuzz import process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+_SHOWN_NAMES = 12
 
 
 class QueryEngineError(Exception):
@@ -79,7 +85,7 @@ class InvalidPatternError(InvalidFilterError):
         where = "" if position is None else f" at position {position}"
         super().__init__(
             f"invalid regular expression {pattern!r}{where}: {reason}; "
-            "the dialect is that of Rust's regex crate, with look-around and back-references allowed"
+            "the dialect is that of Rust's regex crate, with look-around and back-references"
         )
         self.pattern = pattern
         self.position = position
@@ -215,5 +221,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return f"did you mean {best[0]!r}?"
     if not names:
         return "there are none"
-    shown = ", ".join(repr(candidate) for candidate in names[:12])
-    return f"there are: {shown}{', ...' if len(names) > 12 else ''}"
+    shown = ", ".join(repr(candidate) for candidate in names[:_SHOWN_NAMES])
+    return f"there are: {shown}{', ...' if len(names) > _SHOWN_NAMES else ''}"

@@ -1,4 +1,4 @@
-"""What is asked: the query model, the meaning of its operators, the fluent builder, fingerprints."""
+"""What is asked: the query model, what its operators mean, the fluent builder, fingerprints."""
 
 from .builder import FieldExpression, Query, Runner, describe, field
 from .evaluator import evaluate, matches, projected

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from os import PathLike
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
-from ..errors import QueryError
+from blackcore.minimal.query_engine.errors import QueryError
+
 from .model import (
     Condition,
     FilterGroup,
@@ -19,6 +19,9 @@ from .model import (
     StructuredQuery,
 )
 from .operators import DEFAULT_FUZZY_THRESHOLD, QueryOperator
+
+if TYPE_CHECKING:
+    from os import PathLike
 
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 ExplanationT_co = TypeVar("ExplanationT_co", covariant=True)

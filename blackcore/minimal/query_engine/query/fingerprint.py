@@ -45,7 +45,7 @@ def _query_text(query: StructuredQuery) -> str:
     filters = sorted(_member_texts("and", query.filters))
     parts = [_VERSION, _string(query.database), *filters]
     if query.sort_fields:
-        orders = {}
+        orders: dict[str, str] = {}
         for sort in query.sort_fields:
             orders.setdefault(sort.field, sort.order)  # a field sorted by again decides nothing
         parts.append("sort" + "".join(f"{_string(f)}{order}" for f, order in orders.items()))

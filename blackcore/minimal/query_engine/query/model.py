@@ -19,8 +19,14 @@ from pydantic import (
     ValidationError,
 )
 
-from ..errors import InvalidFilterError, QueryDepthError, QueryEngineError, QueryError
-from ..settings import MAX_FILTER_DEPTH
+from blackcore.minimal.query_engine.errors import (
+    InvalidFilterError,
+    QueryDepthError,
+    QueryEngineError,
+    QueryError,
+)
+from blackcore.minimal.query_engine.settings import MAX_FILTER_DEPTH
+
 from .fingerprint import row_set_digest
 from .operands import check_operand, plain_operand
 from .operators import NEGATION_OF, QueryOperator
@@ -44,7 +50,7 @@ class QueryModel(BaseModel):
             raise _too_deep() from error
 
     @classmethod
-    def model_validate(cls, obj: object, **options: object) -> Self:  # type: ignore[override]  # pydantic's keywords pass through as they are
+    def model_validate(cls, obj: object, **options: object) -> Self:
         """Return the model for a mapping or an instance.
 
         Raises:
@@ -58,7 +64,7 @@ class QueryModel(BaseModel):
             raise _too_deep() from error
 
     @classmethod
-    def model_validate_json(cls, json_data: str | bytes, **options: object) -> Self:  # type: ignore[override]  # as above
+    def model_validate_json(cls, json_data: str | bytes, **options: object) -> Self:  # type: ignore[override]  # pydantic's keywords pass through
         """Return the model for JSON text; raises as `model_validate` does."""
         try:
             return super().model_validate_json(json_data, **options)  # type: ignore[arg-type]  # as above
@@ -234,6 +240,7 @@ AnyCondition: TypeAlias = Annotated[
     Discriminator(_condition_tag),
 ]
 
+_SHOWN_CHARACTERS = 60
 _UNARY = frozenset({QueryOperator.IS_NULL, QueryOperator.IS_NOT_NULL})
 _SYMBOLS = {
     QueryOperator.EQUALS: "==",
@@ -247,12 +254,12 @@ _SYMBOLS = {
 
 def _shown(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:56]} ..."
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 4]} ..."
 
 
 def _joined(mode: Literal["and", "or"], left: object, right: object) -> FilterGroup:
     """Return both conditions in one group; a long chain stays one group deep."""
-    members: list[object] = []
+    members: list[Condition] = []
     for side in (left, right):
         if isinstance(side, FilterGroup) and side.mode == mode and not side.negate:
             members.extend(side.filters)
@@ -362,7 +369,7 @@ class StructuredQuery(QueryModel):
         return FilterGroup("and", self.filters)
 
     @cached_property
-    def fields(self) -> tuple[str, ...]:  # type: ignore[override]  # pydantic's own of that name is deprecated
+    def field_paths(self) -> tuple[str, ...]:
         """Every field the query names, each once."""
         return tuple(dict.fromkeys(_fields_of(self)))
 

@@ -9,8 +9,9 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import InvalidFilterError, QueryDepthError
-from ..settings import MAX_FILTER_DEPTH
+from blackcore.minimal.query_engine.errors import InvalidFilterError, QueryDepthError
+from blackcore.minimal.query_engine.settings import MAX_FILTER_DEPTH
+
 from .operators import QueryOperator
 from .patterns import compile_pattern
 from .values import is_null
@@ -46,7 +47,9 @@ def plain_operand(value: object, depth: int = 0) -> object:
 
 def _plain_key(key: object) -> str:
     if not isinstance(key, str):
-        raise InvalidFilterError(f"the key {key!r} of an object in a filter's value is not a string")
+        raise InvalidFilterError(
+            f"the key {key!r} of an object in a filter's value is not a string"
+        )
     return str(key)
 
 
@@ -78,7 +81,7 @@ def check_operand(
     if check is not None:
         check(field, operator, value)
     if operator is QueryOperator.REGEX:
-        compile_pattern(value, case_sensitive=case_sensitive)  # type: ignore[arg-type]  # checked
+        compile_pattern(value, case_sensitive=case_sensitive)
 
 
 def _check_list(field: str, operator: QueryOperator, value: object) -> None:
@@ -100,9 +103,7 @@ def _check_between(field: str, operator: QueryOperator, value: object) -> None:
     if not isinstance(value, tuple) or len(value) != 2:  # noqa: PLR2004 - two bounds
         raise _refused(field, operator, value, "two bounds, [low, high]")
     if None in value:
-        raise _refused(
-            field, operator, value, "two bounds that are not null (or use gte or lte)"
-        )
+        raise _refused(field, operator, value, "two bounds that are not null (or use gte or lte)")
 
 
 def _check_fuzzy(field: str, operator: QueryOperator, value: object) -> None:

@@ -46,7 +46,7 @@ COMPLEMENT_OF: Final[dict[QueryOperator, QueryOperator]] = {
 NEGATION_OF: Final[dict[QueryOperator, QueryOperator]] = COMPLEMENT_OF | {
     positive: negative for negative, positive in COMPLEMENT_OF.items()
 }
-"""Both ways. The other operators have no negation: `not gt` holds for nulls and for strings."""
+"""Both ways. The others have no negation: `not gt` holds for nulls and for strings."""
 
 DEFAULT_FUZZY_THRESHOLD: Final = 0.8
 
@@ -56,8 +56,8 @@ def holds(
 ) -> bool:
     """Return whether one value satisfies an operator.
 
-    For values that a path reaches through lists see `evaluator.filter_matches`: the negative operators are
-    complements of the whole filter there, not of each value.
+    For values that a path reaches through lists see `evaluator.matches`: there the negative
+    operators are complements of the whole filter, not of each value.
 
     >>> holds(QueryOperator.CONTAINS, ["Drama", "War"], "War")
     True

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import regex
 
-from ..errors import InvalidPatternError, PatternTimeoutError
+from blackcore.minimal.query_engine.errors import InvalidPatternError, PatternTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 _NOT_LINEAR = ("look-around", "backreferences are not supported")
 _CARET = re.compile(r"^    (?P<shown>.*)\n    (?P<lead> *)\^", re.MULTILINE)
@@ -123,7 +126,7 @@ def compile_pattern(text: str, *, case_sensitive: bool = True) -> Pattern:
     try:
         _compile_backtracking(text, case_sensitive)
     except regex.error as error:
-        raise InvalidPatternError(text, error.msg, error.pos) from error
+        raise InvalidPatternError(text, str(error), getattr(error, "pos", None)) from error
     return Pattern(text, case_sensitive, linear=False)
 
 

@@ -217,9 +217,7 @@ def json_text(value: object) -> str:
 
 
 def _dump(value: object) -> str:
-    return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str
-    )
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _with_text_keys(value: object) -> object:

@@ -1,0 +1,121 @@
+"""One version of a database: its rows as the loader gave them, and what is derived from them."""
+
+from __future__ import annotations
+
+import threading
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from blackcore.minimal.query_engine.errors import UnknownFieldError
+from blackcore.minimal.query_engine.query.values import walk
+
+from .columns import Column, FieldTypes, cells_of, column_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+
+_ROWS_SEARCHED_FOR_NAMES = 10_000
+
+
+class Records:
+    """The rows of one database version, with columns and whatever else is derived from them.
+
+    Rows are shared with the loader and never changed. Everything derived is made once, on first
+    use, and goes with the version. Thread-safe.
+
+    Args:
+        name: of the database.
+        rows: its records.
+        version: a text that differs between any two versions of the database.
+    """
+
+    def __init__(self, name: str, rows: list[dict[str, object]], version: str = "") -> None:
+        self.name = name
+        self.rows = rows
+        self.version = version
+        self._lock = threading.RLock()
+        self._known_fields: set[str] = set()
+        self._types: dict[str, FieldTypes] = {}
+        self._columns: dict[str, Column | None] = {}
+        self._derived: dict[object, object] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"Records({self.name!r}, {len(self.rows):,} rows, version {self.version!r})"
+
+    def require_fields(self, paths: Sequence[str]) -> None:
+        """Raise unless every path reaches something in some record.
+
+        A database without records knows every field.
+
+        Raises:
+            UnknownFieldError: names the field and the nearest that there is.
+        """
+        if self._known_fields.issuperset(paths) or not self.rows:
+            return
+        for path in paths:
+            if path not in self._known_fields:
+                if not any(walk(row, path)[0] for row in self.rows):
+                    raise UnknownFieldError(path, self.name, self.field_names())
+                self._known_fields.add(path)
+
+    def field_names(self) -> list[str]:
+        """Return the paths found in the first thousands of records, in order of appearance."""
+        names: dict[str, None] = {}
+        for row in islice(self.rows, _ROWS_SEARCHED_FOR_NAMES):
+            _collect_paths(row, "", names)
+        return list(names)
+
+    def field_types(self, path: str) -> FieldTypes:
+        """Return which types a field's values have, over all rows."""
+        known = self._types.get(path)
+        if known is None:
+            known = self._types[path] = cells_of(self.rows, path)[1]
+        return known
+
+    def column(self, path: str) -> Column | None:
+        """Return a field's column, made on first use; None where its values have no one type."""
+        if path not in self._columns:
+            with self._lock:
+                if path not in self._columns:
+                    cells, self._types[path] = cells_of(self.rows, path)
+                    self._columns[path] = column_of(cells, self._types[path])
+        return self._columns[path]
+
+    @property
+    def columns(self) -> dict[str, Column | None]:
+        """The columns asked for so far; None for a field whose values have no one type."""
+        return dict(self._columns)
+
+    def derived(self, key: object, make: Callable[[], T]) -> T:
+        """Return what was derived from this version under a key, made on first use."""
+        found = self._derived.get(key)
+        if found is None:
+            with self._lock:
+                found = self._derived.get(key)
+                if found is None:
+                    found = self._derived[key] = make()
+        return cast("T", found)
+
+    @property
+    def columns_bytes(self) -> int:
+        """What the columns keep in memory."""
+        return sum(column.size_bytes for column in self.columns.values() if column is not None)
+
+
+def _collect_paths(node: object, prefix: str, names: dict[str, None]) -> None:
+    todo = [(node, prefix, 0)]
+    while todo:
+        value, path, depth = todo.pop()
+        if isinstance(value, dict):
+            for key, item in value.items():
+                inner = f"{path}.{key}" if path else str(key)
+                names.setdefault(inner)
+                if depth < 8:  # noqa: PLR2004 - deeper names help nobody in a message
+                    todo.append((item, inner, depth + 1))
+        elif isinstance(value, list):
+            todo.extend((item, path, depth) for item in value if isinstance(item, dict))

@@ -1,0 +1,180 @@
+"""Answers: the rows that a question chose, as positions, and what a caller gets of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from html import escape
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+import polars as pl
+
+from blackcore.minimal.query_engine.errors import MissingExtraError
+from blackcore.minimal.query_engine.query.evaluator import projected
+from blackcore.minimal.query_engine.query.values import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import pandas as pd
+
+    from .columns import Row, RowIds
+
+_SHOWN_ROWS = 10
+_SHOWN_FIELDS = 12
+_SHOWN_CHARACTERS = 60
+_CHUNK_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The positions of the rows that a question chose, in its order: what a cache keeps.
+
+    Attributes:
+        ids: one position per row, 4 bytes each; the first ones only, where a page was asked for and
+            ordering the rest would have cost more than it was worth.
+        total_rows: how many rows the question has in all.
+    """
+
+    ids: RowIds
+    total_rows: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every row is there."""
+        return len(self.ids) == self.total_rows
+
+    def covers(self, stop: int | None) -> bool:
+        """Return whether the rows before a position (all of them for None) are there."""
+        return self.is_complete or (stop is not None and stop <= len(self.ids))
+
+    def cache_weight_bytes(self) -> int:
+        """What the answer weighs in a cache."""
+        return self.ids.nbytes + 120
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """The rows of one answer, or of one page of it.
+
+    `data` is a new list, but its dicts are the loader's own (unless `select` made new ones):
+    changing one changes the database for everybody.
+
+    Attributes:
+        rows: the database's records.
+        ids: positions of the chosen ones, in order.
+        total_count: rows of all pages together.
+        page: the page's number, from 1; 1 where all rows were asked for.
+        page_size: rows a page holds at most; None where all rows were asked for.
+        select: fields of the projection, None for whole records.
+        from_cache: whether the answer was there already.
+        execution_time_ms: from the question to this result, in milliseconds.
+        stages: milliseconds by stage.
+    """
+
+    rows: Sequence[Row] = field(repr=False)
+    ids: RowIds = field(repr=False)
+    total_count: int
+    page: int = 1
+    page_size: int | None = None
+    select: tuple[str, ...] | None = None
+    from_cache: bool = False
+    execution_time_ms: float = 0.0
+    stages: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def data(self) -> list[dict[str, object]]:
+        """The rows as dicts: the loader's own, or new ones where `select` chose fields."""
+        return self._picked(self.ids.tolist())
+
+    def _picked(self, ids: list[int]) -> list[dict[str, object]]:
+        rows = self.rows
+        if self.select is None:
+            return cast("list[dict[str, object]]", list(map(rows.__getitem__, ids)))
+        select = self.select
+        if any("." in path for path in select):
+            return [projected(rows[i], select) for i in ids]
+        return [{path: row.get(path) for path in select} for row in map(rows.__getitem__, ids)]
+
+    def chunks(self, chunk_rows: int = _CHUNK_ROWS) -> Iterator[list[dict[str, object]]]:
+        """Yield the rows in lists of at most `chunk_rows`, picked as they are asked for."""
+        for start in range(0, len(self.ids), chunk_rows):
+            yield self._picked(self.ids[start : start + chunk_rows].tolist())
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[dict[str, object]]:
+        return iter(self.data)
+
+    def __getitem__(self, position: int) -> dict[str, object]:
+        return self.data[position]
+
+    @property
+    def field_names(self) -> list[str]:
+        """Every field of the rows, in order of appearance."""
+        if self.select is not None:
+            return list(self.select)
+        return list(dict.fromkeys(name for row in self.data for name in row))
+
+    def to_polars(self) -> pl.DataFrame:
+        """Return the rows as a Polars frame, one column per field.
+
+        Fields that only some rows have are there, null elsewhere. A field whose values have several
+        types becomes JSON text.
+        """
+        return pl.DataFrame([_series(name, self._cells(name)) for name in self.field_names])
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows as a pandas frame, one column per field.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise MissingExtraError("to_pandas()", "pandas") from error
+        return pd.DataFrame({name: self._cells(name) for name in self.field_names})
+
+    def _cells(self, name: str) -> list[object]:
+        return [row.get(name) for row in self.data]
+
+    def _repr_html_(self) -> str:
+        """Return the first rows as a table, for notebooks."""
+        shown = list(islice(self._first_rows(), _SHOWN_ROWS))
+        names = list(dict.fromkeys(name for row in shown for name in row))
+        more = len(names) - _SHOWN_FIELDS
+        names = names[:_SHOWN_FIELDS]
+        head = "".join(f"<th>{escape(name)}</th>" for name in names)
+        body = "".join(
+            f"<tr>{''.join(f'<td>{_cell_html(row.get(name))}</td>' for name in names)}</tr>"
+            for row in shown
+        )
+        fields = f", {more} more fields" if more > 0 else ""
+        source = "from cache" if self.from_cache else "computed"
+        return (
+            f"<p>{len(self):,} of {self.total_count:,} rows{fields}; "
+            f"{self.execution_time_ms:.2f} ms, {source}</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _first_rows(self) -> Iterator[dict[str, object]]:
+        return iter(self._picked(self.ids[:_SHOWN_ROWS].tolist()))
+
+
+def _cell_html(value: object) -> str:
+    if value is None:
+        return '<span style="opacity:0.5">null</span>'
+    text = value if isinstance(value, str) else json_text(value)
+    return escape(text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…")
+
+
+def _series(name: str, cells: list[object]) -> pl.Series:
+    try:
+        return pl.Series(name, cells, strict=True)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError, UnicodeEncodeError):
+        texts = [None if cell is None else json_text(cell) for cell in cells]
+        safe = [t and t.encode("utf-8", "replace").decode() for t in texts]
+        return pl.Series(name, safe, dtype=pl.String)

@@ -1,0 +1,261 @@
+"""The one place where the stages meet.
+
+StructuredQuery -> fingerprint -> cache? -> optimize -> plan -> execute -> QueryResult -> export
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Literal, Unpack
+
+from .answers import AnswerCache
+from .data import Answer, QueryResult, Records, RowIds
+from .errors import OptimizerError, QueryError, SearchError
+from .execution import Executor
+from .export import StreamingExporter
+from .loaders import DataLoader, JSONDataLoader
+from .loaders.databases import Databases
+from .monitoring import EngineStatistics, Monitor
+from .optimization import (
+    CostBasedOptimizer,
+    ExecutionPlan,
+    Explanation,
+    QueryOptimizer,
+    StageActual,
+    gather,
+)
+from .optimization.query_optimizer import needed_fields, plan_as_written
+from .query import Query, StructuredQuery
+from .search import FullTextSearch, TextSearchEngine, wire_search
+from .settings import EngineSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from os import PathLike
+
+    from .cache import CacheManager
+    from .export.streaming_exporter import FileArguments
+
+AnyQuery = StructuredQuery | Query[QueryResult, Explanation]
+
+
+class QueryEngine:
+    """Answers queries over the databases of a loader: from cache, or by a plan made for them.
+
+    Safe to share between threads and tasks.
+
+    Args:
+        loader: anything with `load_database`, `get_available_databases` and `refresh_cache`.
+        search: a text search engine; None for the embedded one, False for none.
+        cache: a cache manager; None for a `MemoryCache`, False for none.
+        optimizer: a query optimizer; None for the cost-based one, False to run queries as written.
+        settings: limits and defaults of all parts.
+
+    Raises:
+        LoaderContractError: the loader lacks a method.
+    """
+
+    def __init__(
+        self,
+        loader: DataLoader,
+        search: TextSearchEngine | Literal[False] | None = None,
+        cache: CacheManager | Literal[False] | None = None,
+        optimizer: QueryOptimizer | Literal[False] | None = None,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        self.settings = settings or EngineSettings()
+        self.loader = loader
+        self.exporter = StreamingExporter(self.settings.export)
+        self._databases = Databases(loader)
+        self._monitor = Monitor()
+        self._answers = AnswerCache(cache, self.settings.cache, self._monitor)
+        self._executor = Executor(self.settings.execution)
+        self._optimizer = (
+            CostBasedOptimizer(settings=self.settings.execution) if optimizer is None else optimizer
+        )
+        self._search = (
+            None
+            if search is False
+            else wire_search(search or FullTextSearch(), settings=self.settings.search)
+        )
+
+    @classmethod
+    def open(cls, directory: str | PathLike[str]) -> QueryEngine:
+        """Return an engine over a directory of JSON databases.
+
+        Raises:
+            DataDirectoryError: the directory is missing, or holds no database.
+        """
+        return cls(JSONDataLoader(directory))
+
+    def query(self, database: str) -> Query[QueryResult, Explanation]:
+        """Return a question to put together: `engine.query("flights").where(...).run()`."""
+        return Query(self, database)
+
+    def execute(self, query: AnyQuery) -> QueryResult:
+        """Return the rows that a query asks for.
+
+        Raises:
+            UnknownDatabaseError: the loader has no such database.
+            UnknownFieldError: no record has a field that the query names.
+            QueryEngineError: loading, searching or a pattern's time failed; the message says how.
+        """
+        run = _Run()
+        asked = _structured(query)
+        records = self._databases.current(asked.database)
+        records.require_fields(asked.field_paths)
+        run.lap("load")
+        stop = None if asked.pagination is None else asked.pagination.stop
+        kept = self._answers.find(asked, records)
+        run.lap("cache")
+        from_cache = kept is not None and kept.covers(stop)
+        if kept is None or not from_cache:
+            # a page beyond what was kept under a limit: from now on all rows are kept
+            wanted = asked if kept is None else asked.model_copy(update={"pagination": None})
+            kept = self._computed(wanted, records, run)
+            self._answers.keep(asked, records, kept)
+        self._monitor.answered(from_cache=from_cache)
+        return run.result(asked, records, kept, from_cache=from_cache)
+
+    async def execute_async(self, query: AnyQuery) -> QueryResult:
+        """Return what `execute` returns, computed in a thread."""
+        return await asyncio.to_thread(self.execute, query)
+
+    def explain(self, query: AnyQuery, analyze: bool = False) -> Explanation:
+        """Return how a query is run; with `analyze` it is run, cache aside, and measured."""
+        asked = _structured(query)
+        records = self._databases.current(asked.database)
+        records.require_fields(asked.field_paths)
+        start = time.perf_counter_ns()
+        plan, rules = self._plan(asked, records)
+        planning_ns = time.perf_counter_ns() - start
+        kept = self._answers.holds(asked, records)
+        if not analyze:
+            return Explanation(asked, plan, (), rules, planning_ns, kept)
+        ranked = self._ranked(asked, records)
+        _, actuals = self._executor.execute(plan, records, ranked=ranked)
+        return Explanation(asked, plan, tuple(actuals), rules, planning_ns, kept)
+
+    async def export(
+        self, query: AnyQuery, path: str | PathLike[str], **options: Unpack[FileArguments]
+    ) -> int:
+        """Write the rows of a query to a file; return how many.
+
+        All its rows, or its page where it has one. The suffix tells the format.
+
+        Raises:
+            ExportError: the file cannot be written; what was there before is untouched.
+        """
+        result = await self.execute_async(query)
+        options.setdefault("total_rows", len(result))
+        return await self.exporter.export_async(result.chunks(), path, **options)
+
+    def export_sync(
+        self, query: AnyQuery, path: str | PathLike[str], **options: Unpack[FileArguments]
+    ) -> int:
+        """Write what `export` writes, for callers that do not await."""
+        result = self.execute(query)
+        options.setdefault("total_rows", len(result))
+        return self.exporter.export(result.chunks(), path, **options)
+
+    def refresh(self, database: str | None = None) -> None:
+        """Forget the records and answers of one database, or of all; the next query loads anew."""
+        for records in self._databases.forget(database):
+            self._answers.drop(records)
+            if self._search is not None:
+                self._search.forget(records.rows)
+
+    def statistics(self) -> EngineStatistics:
+        """Return what the engine has done and holds."""
+        return self._monitor.statistics(self._databases.loaded, self._answers.statistics())
+
+    def __repr__(self) -> str:
+        loaded = ", ".join(f"{name}: {len(r):,}" for name, r in self._databases.loaded.items())
+        return f"QueryEngine({type(self.loader).__name__}, loaded {{{loaded}}})"
+
+    def _computed(self, query: StructuredQuery, records: Records, run: _Run) -> Answer:
+        plan, _ = self._plan(query, records)
+        run.lap("plan")
+        ranked = self._ranked(query, records)
+        if ranked is not None:
+            run.lap("search")
+        answer, actuals = self._executor.execute(plan, records, ranked=ranked)
+        run.add(actuals)
+        return answer
+
+    def _plan(
+        self, query: StructuredQuery, records: Records
+    ) -> tuple[ExecutionPlan, tuple[str, ...]]:
+        if self._optimizer is False:
+            return plan_as_written(query, len(records)), ()
+        statistics = gather(records, needed_fields(query))
+        try:
+            optimized = self._optimizer.optimize_query(query, statistics)
+            plan, rules = optimized.plan, tuple(optimized.rules_fired)
+        except Exception as error:
+            name = type(self._optimizer).__name__
+            raise OptimizerError(
+                f"optimizer {name} failed on this query: {type(error).__name__}: {error}"
+            ) from error
+        return plan, rules
+
+    def _ranked(self, query: StructuredQuery, records: Records) -> RowIds | None:
+        if query.search is None:
+            return None
+        if self._search is None:
+            raise SearchError("this engine was made with search=False; it cannot search for text")
+        return self._search.matches(
+            query.search.text,
+            records.rows,
+            query.database,
+            weights=query.search.field_weights,
+            min_score=query.search.min_score,
+        ).ids
+
+
+class _Run:
+    """The clock of one query: laps in nanoseconds, shown as milliseconds by stage."""
+
+    def __init__(self) -> None:
+        self.start = self.last = time.perf_counter_ns()
+        self.stages: dict[str, float] = {}
+
+    def lap(self, name: str) -> None:
+        """Book the time since the last lap under a stage."""
+        now = time.perf_counter_ns()
+        self.stages[name] = (now - self.last) / 1e6
+        self.last = now
+
+    def add(self, actuals: Iterable[StageActual]) -> None:
+        """Book what the executor measured."""
+        for actual in actuals:
+            before = self.stages.get(actual.kind, 0.0)
+            self.stages[actual.kind] = before + actual.nanoseconds / 1e6
+
+    def result(
+        self, query: StructuredQuery, records: Records, answer: Answer, *, from_cache: bool
+    ) -> QueryResult:
+        page = query.pagination
+        return QueryResult(
+            rows=records.rows,
+            ids=answer.ids if page is None else answer.ids[page.start : page.stop],
+            total_count=answer.total_rows,
+            page=1 if page is None else page.page,
+            page_size=None if page is None else page.size,
+            select=query.select,
+            from_cache=from_cache,
+            execution_time_ms=(time.perf_counter_ns() - self.start) / 1e6,
+            stages=self.stages,
+        )
+
+
+def _structured(query: AnyQuery) -> StructuredQuery:
+    if isinstance(query, StructuredQuery):
+        return query
+    if isinstance(query, Query):
+        return query.structured
+    raise QueryError(
+        f"a query is expected, not {type(query).__name__}; give a StructuredQuery, or build one "
+        "with engine.query(database)"
+    )

@@ -1,0 +1,5 @@
+"""Plans carried out over rows and columns."""
+
+from .executor import Executor
+
+__all__ = ["Executor"]

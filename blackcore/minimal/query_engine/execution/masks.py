@@ -1,0 +1,332 @@
+"""Filters as masks over whole columns, or over the rows of a column still in question.
+
+`mask_of` answers None where the column cannot; the rows are looked at then.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import numpy as np
+
+from blackcore.minimal.query_engine.data import (
+    BoolColumn,
+    Column,
+    NumberColumn,
+    RowIds,
+    StringColumn,
+)
+from blackcore.minimal.query_engine.query import QueryFilter, QueryOperator
+from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF
+from blackcore.minimal.query_engine.query.patterns import compile_pattern
+
+from .predicates import Test, fuzzy_mask, plain_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+    from blackcore.minimal.query_engine.data.columns import Mask, SortKeys
+
+Selection: TypeAlias = RowIds | None
+"""Positions of the rows in question, None for all."""
+
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
+_ORDERINGS = frozenset({QueryOperator.GT, QueryOperator.GTE, QueryOperator.LT, QueryOperator.LTE})
+
+
+def mask_of(
+    condition: QueryFilter,
+    column: Column,
+    selection: Selection,
+    *,
+    once_per_distinct: bool = False,
+    pattern_timeout_seconds: float = 2.0,
+) -> Mask | None:
+    """Return one bool per row in question, or None where the column has no way to tell.
+
+    Args:
+        condition: a filter on the column's field.
+        column: values of all rows.
+        selection: positions of the rows in question, None for all.
+        once_per_distinct: evaluate a test of strings once per distinct value of the column.
+        pattern_timeout_seconds: what a look-around pattern may take.
+    """
+    positive = COMPLEMENT_OF.get(condition.operator, condition.operator)
+    mask = _positive_mask(
+        positive, condition, column, selection, once_per_distinct, pattern_timeout_seconds
+    )
+    if mask is not None and positive is not condition.operator:
+        return ~mask
+    return mask
+
+
+def _positive_mask(
+    operator: QueryOperator,
+    condition: QueryFilter,
+    column: Column,
+    selection: Selection,
+    once_per_distinct: bool,
+    timeout_seconds: float,
+) -> Mask | None:
+    operand = condition.value
+    if operator is QueryOperator.IS_NULL or (operator is QueryOperator.EQUALS and operand is None):
+        return ~_valid(column, selection)
+    if isinstance(column, StringColumn):
+        return _string_mask(
+            operator, condition, column, selection, once_per_distinct, timeout_seconds
+        )
+    if isinstance(column, BoolColumn):
+        return _bool_mask(operator, operand, column, selection)
+    return _number_mask(operator, operand, column, selection)
+
+
+def _valid(column: Column, selection: Selection) -> Mask:
+    valid = column.valid
+    if valid is None:
+        rows = len(column.series) if isinstance(column, StringColumn) else len(column.values)
+        return np.ones(rows if selection is None else len(selection), dtype=np.bool_)
+    return valid if selection is None else valid[selection]
+
+
+def _nothing(column: Column, selection: Selection) -> Mask:
+    return np.zeros_like(_valid(column, selection))
+
+
+# Numbers
+
+
+def _number_mask(
+    operator: QueryOperator, operand: object, column: NumberColumn, selection: Selection
+) -> Mask | None:
+    values = column.values if selection is None else column.values[selection]
+    mask = _raw_number_mask(operator, operand, values)
+    if mask is None:
+        return None
+    if operator is QueryOperator.IN and None in cast("tuple[object, ...]", operand):
+        return (mask & _valid(column, selection)) | ~_valid(column, selection)
+    return mask if column.valid is None else mask & _valid(column, selection)
+
+
+def _raw_number_mask(operator: QueryOperator, operand: object, values: SortKeys) -> Mask | None:
+    if operator is QueryOperator.IN:
+        return _in_numbers(cast("tuple[object, ...]", operand), values)
+    if operator is QueryOperator.BETWEEN:
+        low, high = cast("tuple[object, object]", operand)
+        above = _raw_number_mask(QueryOperator.GTE, low, values)
+        below = _raw_number_mask(QueryOperator.LTE, high, values)
+        return None if above is None or below is None else above & below
+    if isinstance(operand, Decimal):
+        return None
+    if type(operand) not in (int, float) or operator not in (QueryOperator.EQUALS, *_ORDERINGS):
+        return np.zeros(len(values), dtype=np.bool_)  # other types never match numbers
+    return _compare_numbers(operator, cast("int | float", operand), values)
+
+
+def _in_numbers(members: tuple[object, ...], values: SortKeys) -> Mask | None:
+    if any(isinstance(member, Decimal) for member in members):
+        return None
+    numbers = [m for m in members if type(m) is int or type(m) is float]
+    exact = [_exact(cast("float", number), values.dtype) for number in numbers]
+    wanted = [number for number in exact if number is not None]
+    return np.isin(values, np.array(wanted, dtype=values.dtype))
+
+
+def _exact(number: float, dtype: np.dtype[np.generic]) -> float | None:
+    """Return the number as the column's type, None where no value of that type equals it."""
+    if dtype == np.int64:
+        if not math.isfinite(number) or number != int(number):
+            return None
+        return int(number) if _INT64_MIN <= number <= _INT64_MAX else None
+    nearest = _nearest_float(number)
+    return nearest if nearest == number else None
+
+
+def _nearest_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def _compare_numbers(operator: QueryOperator, operand: float, values: SortKeys) -> Mask:
+    """Compare exactly: a bound that the column's type cannot hold moves to the nearest it can."""
+    if operator is QueryOperator.EQUALS:
+        exact = _exact(operand, values.dtype)
+        return np.zeros(len(values), dtype=np.bool_) if exact is None else values == exact
+    if values.dtype == np.int64:
+        return _compare_integers(operator, operand, values)
+    bound = _nearest_float(operand)
+    if bound > operand:  # the values above the operand are those from the bound on
+        operator = _INCLUSIVE_ABOVE.get(operator, operator)
+    elif bound < operand:
+        operator = _INCLUSIVE_BELOW.get(operator, operator)
+    return _NUMPY_ORDERINGS[operator](values, bound)
+
+
+_INCLUSIVE_ABOVE = {
+    QueryOperator.GT: QueryOperator.GTE,
+    QueryOperator.LTE: QueryOperator.LT,
+}
+_INCLUSIVE_BELOW = {
+    QueryOperator.LT: QueryOperator.LTE,
+    QueryOperator.GTE: QueryOperator.GT,
+}
+
+
+def _compare_integers(operator: QueryOperator, operand: float, values: SortKeys) -> Mask:
+    if operator in (QueryOperator.GT, QueryOperator.LTE):
+        bound: float = operand if not math.isfinite(operand) else math.floor(operand)
+    else:
+        bound = operand if not math.isfinite(operand) else math.ceil(operand)
+    if not _INT64_MIN <= bound <= _INT64_MAX:
+        wants_greater = operator in (QueryOperator.GT, QueryOperator.GTE)
+        return np.full(len(values), wants_greater == (bound < 0), dtype=np.bool_)
+    return _NUMPY_ORDERINGS[operator](values, np.int64(bound))
+
+
+_NUMPY_ORDERINGS: dict[QueryOperator, Callable[[SortKeys, float | np.int64], Mask]] = {
+    QueryOperator.GT: lambda values, bound: values > bound,
+    QueryOperator.GTE: lambda values, bound: values >= bound,
+    QueryOperator.LT: lambda values, bound: values < bound,
+    QueryOperator.LTE: lambda values, bound: values <= bound,
+}
+
+
+def _bool_mask(
+    operator: QueryOperator, operand: object, column: BoolColumn, selection: Selection
+) -> Mask:
+    truth = column.truth if selection is None else column.truth[selection]
+    valid = _valid(column, selection)
+    if operator is QueryOperator.EQUALS:
+        members: tuple[object, ...] = (operand,)
+    elif operator is QueryOperator.IN:
+        members = cast("tuple[object, ...]", operand)
+    else:
+        return _nothing(column, selection)
+    mask = np.zeros_like(truth)
+    if any(member is True for member in members):
+        mask |= truth & valid
+    if any(member is False for member in members):
+        mask |= ~truth & valid
+    if None in members:
+        mask |= ~valid
+    return mask
+
+
+# Strings
+
+
+def _string_mask(
+    operator: QueryOperator,
+    condition: QueryFilter,
+    column: StringColumn,
+    selection: Selection,
+    once_per_distinct: bool,
+    timeout_seconds: float,
+) -> Mask | None:
+    if not once_per_distinct:
+        series = column.series if selection is None else column.series.gather(selection)
+        native = _native_string_mask(operator, condition, column, series)
+        if native is not None:
+            return native
+        if len(series) <= len(column.distinct):
+            return _over_texts(operator, condition, series, timeout_seconds)
+    over_distinct = _over_texts(operator, condition, column.distinct, timeout_seconds)
+    if over_distinct is None:
+        return None
+    codes = column.codes if selection is None else column.codes[selection]
+    # null has the code -1, which picks what is put last
+    answer_for_null = operator is QueryOperator.IN and None in cast(
+        "tuple[object]", condition.value
+    )
+    return np.append(over_distinct, answer_for_null)[codes]
+
+
+def _native_string_mask(
+    operator: QueryOperator, condition: QueryFilter, column: StringColumn, series: pl.Series
+) -> Mask | None:
+    """Return what Polars tells exactly and by itself, None for the rest."""
+    operand = condition.value
+    if operator is QueryOperator.REGEX:
+        pattern = compile_pattern(str(operand), case_sensitive=condition.case_sensitive)
+        return _filled(series.str.contains(pattern.rust_text)) if pattern.linear else None
+    if not isinstance(operand, str) or not _is_utf8(operand):
+        return None
+    if not condition.case_sensitive:
+        return _native_folded_mask(operator, operand, column, series)
+    if operator is QueryOperator.EQUALS:
+        return _filled(series == operand)
+    if operator is QueryOperator.CONTAINS:
+        return _filled(series.str.contains(operand, literal=True))
+    if operator in _ORDERINGS:
+        return _filled(_POLARS_ORDERINGS[operator](series, operand))
+    return None
+
+
+def _native_folded_mask(
+    operator: QueryOperator, operand: str, column: StringColumn, series: pl.Series
+) -> Mask | None:
+    """Lower case is casefold for ASCII alone; elsewhere Python casefolds each value."""
+    if not column.is_ascii:
+        return None
+    lowered = series.str.to_lowercase()
+    if operator is QueryOperator.EQUALS:
+        return _filled(lowered == operand.casefold())
+    if operator is QueryOperator.CONTAINS:
+        return _filled(lowered.str.contains(operand.casefold(), literal=True))
+    return None
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _filled(answer: pl.Series) -> Mask:
+    return answer.fill_null(value=False).to_numpy()
+
+
+_POLARS_ORDERINGS: dict[QueryOperator, Callable[[pl.Series, str], pl.Series]] = {
+    QueryOperator.GT: lambda series, bound: series > bound,
+    QueryOperator.GTE: lambda series, bound: series >= bound,
+    QueryOperator.LT: lambda series, bound: series < bound,
+    QueryOperator.LTE: lambda series, bound: series <= bound,
+}
+
+
+def _over_texts(
+    operator: QueryOperator, condition: QueryFilter, series: pl.Series, timeout_seconds: float
+) -> Mask | None:
+    """Evaluate a test on each string of a series, nulls as the operator has them."""
+    cells = series.to_list()
+    if operator in (QueryOperator.REGEX, QueryOperator.FUZZY):
+        return _over_strings(operator, condition, cells, timeout_seconds)
+    test: Test = plain_test(
+        operator, condition.value, frozenset({str, type(None)}), condition.case_sensitive
+    )
+    return np.fromiter(map(test, cells), dtype=np.bool_, count=len(cells))
+
+
+def _over_strings(
+    operator: QueryOperator,
+    condition: QueryFilter,
+    cells: list[str | None],
+    timeout_seconds: float,
+) -> Mask:
+    mask = np.array([cell is not None for cell in cells], dtype=np.bool_)
+    texts = [cell for cell in cells if cell is not None]
+    if not texts:
+        return mask
+    if operator is QueryOperator.FUZZY:
+        mask[mask] = fuzzy_mask(condition, texts)
+        return mask
+    pattern = compile_pattern(str(condition.value), case_sensitive=condition.case_sensitive)
+    mask[mask] = pattern.search_each(texts, timeout_seconds=timeout_seconds)
+    return mask

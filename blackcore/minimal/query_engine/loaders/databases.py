@@ -1,0 +1,91 @@
+"""The databases loaded now: one version of each, replaced when its loader says that it changed."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from itertools import count
+
+from ..data import Records
+from ..errors import LoaderContractError, QueryEngineError
+from .base import DataLoader, VersionedDataLoader, checked_records
+
+
+class Databases:
+    """Gives the current records of a database, loading them when there are none or newer ones.
+
+    A loader with `database_version` is asked before each answer; the records of any other loader
+    stay until `refresh`. Thread-safe: each version is loaded once, however many threads ask.
+    """
+
+    def __init__(self, loader: DataLoader) -> None:
+        if not isinstance(loader, DataLoader):
+            raise LoaderContractError(
+                f"{type(loader).__name__} is not a loader; it needs the methods load_database(name), "
+                "get_available_databases() and refresh_cache(name=None)"
+            )
+        self.loader = loader
+        self._versioned = loader if isinstance(loader, VersionedDataLoader) else None
+        self._loaded: dict[str, tuple[str, Records]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+        self._generations = count(1)
+        # engines may share a cache: their versions must not look alike
+        self._token = secrets.token_hex(4)
+
+    def current(self, name: str) -> Records:
+        """Return the records of a database as it is now.
+
+        Raises:
+            LoaderError: they cannot be had; the message says why.
+        """
+        version = self._version(name)
+        known = self._loaded.get(name)
+        if known is not None and known[0] == version:
+            return known[1]
+        with self._guard:
+            lock = self._locks.setdefault(name, threading.Lock())
+        with lock:
+            known = self._loaded.get(name)
+            if known is not None and known[0] == version:
+                return known[1]
+            return self._load(name)
+
+    def _load(self, name: str) -> Records:
+        # the version is read before the rows: a change in between is then noticed at the next call
+        version = self._version(name)
+        rows = checked_records(self.loader, name)
+        # the generation tells apart versions that a loader cannot
+        generation = f"{self._token}.{next(self._generations)}"
+        records = Records(name, rows, f"{generation}.{version}")
+        self._loaded[name] = (version, records)
+        return records
+
+    def _version(self, name: str) -> str:
+        if self._versioned is None:
+            return ""
+        try:
+            return self._versioned.database_version(name)
+        except QueryEngineError:
+            self._loaded.pop(name, None)
+            raise
+        except Exception as error:
+            raise LoaderContractError(
+                f"{type(self.loader).__name__}.database_version({name!r}) raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def forget(self, name: str | None = None) -> list[Records]:
+        """Drop the records of one database, or of all, and return what was dropped.
+
+        The loader is told to refresh, too.
+        """
+        names = list(self._loaded) if name is None else [name]
+        dropped = [self._loaded.pop(each)[1] for each in names if each in self._loaded]
+        self.loader.refresh_cache(name)
+        return dropped
+
+    @property
+    def loaded(self) -> dict[str, Records]:
+        """The records held now, by database."""
+        return {name: records for name, (_, records) in list(self._loaded.items())}

@@ -1,0 +1,103 @@
+"""What an engine has done and holds, as numbers one can read."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .cache import CacheStatistics
+    from .data import Records
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStatistics:
+    """One loaded database: how many rows, which version, and the memory its columns take."""
+
+    rows: int
+    version: str
+    columns: tuple[str, ...]
+    columns_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatistics:
+    """A snapshot of an engine.
+
+    Attributes:
+        queries: answered so far.
+        answered_from_cache: of these, from the cache.
+        cache_failures: times the cache raised or returned rubbish, and was bypassed.
+        databases: what is loaded, by name.
+        cache: the cache's own statistics, None without one.
+        process_memory_bytes: resident memory of the whole process, which alone sees everything:
+            Polars and numpy allocate outside of Python.
+    """
+
+    queries: int
+    answered_from_cache: int
+    cache_failures: int
+    databases: Mapping[str, DatabaseStatistics] = field(default_factory=dict)
+    cache: CacheStatistics | None = None
+    process_memory_bytes: int = 0
+
+    def __str__(self) -> str:
+        """Return the snapshot in a few lines."""
+        counts = f"{self.queries:,} queries, {self.answered_from_cache:,} from cache"
+        memory = f"{self.process_memory_bytes / 1e6:,.0f} MB"
+        lines = [f"{counts}, {self.cache_failures:,} cache failures, {memory}"]
+        lines += [
+            f"{name}: {each.rows:,} rows, {len(each.columns)} columns of "
+            f"{each.columns_bytes / 1e6:,.1f} MB"
+            for name, each in self.databases.items()
+        ]
+        if self.cache is not None:
+            size = f"{self.cache.memory_used_bytes / 1e6:,.2f} MB"
+            rate = f"hit rate {self.cache.hit_rate:.1%}"
+            lines.append(f"cache: {self.cache.entries:,} entries of {size}, {rate}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+class Monitor:
+    """Counts what passes through an engine. Thread-safe; counts are exact."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._queries = 0
+        self._from_cache = 0
+        self._cache_failures = 0
+
+    def answered(self, *, from_cache: bool) -> None:
+        """Count one answer."""
+        with self._lock:
+            self._queries += 1
+            self._from_cache += from_cache
+
+    def cache_failed(self) -> None:
+        """Count one time that the cache was bypassed."""
+        with self._lock:
+            self._cache_failures += 1
+
+    def statistics(
+        self, loaded: Mapping[str, Records], cache: CacheStatistics | None
+    ) -> EngineStatistics:
+        """Return a snapshot."""
+        with self._lock:
+            counts = (self._queries, self._from_cache, self._cache_failures)
+        databases = {name: _of_database(records) for name, records in loaded.items()}
+        memory = psutil.Process().memory_info().rss
+        return EngineStatistics(*counts, databases, cache, memory)
+
+
+def _of_database(records: Records) -> DatabaseStatistics:
+    made = tuple(sorted(path for path, column in records.columns.items() if column is not None))
+    return DatabaseStatistics(len(records), records.version, made, records.columns_bytes)

@@ -1,0 +1,127 @@
+"""Plans: which filters run in which order and way, and what becomes of the rows after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from blackcore.minimal.query_engine.query import Condition, SortField
+
+
+class Way(StrEnum):
+    """How a filter looks at the rows."""
+
+    ROWS = "rows"
+    """The dicts of the rows that survived so far."""
+    COLUMN = "column"
+    """The whole column."""
+    SURVIVORS = "survivors"
+    """The column, at the rows that survived so far."""
+    DISTINCT = "distinct"
+    """The column's distinct values, each once; then the codes of the rows."""
+
+    def is_over_all_rows(self, *, first: bool) -> bool:
+        """Return whether the way looks at all rows while all are still in question.
+
+        `first` says that no filter ran before it.
+        """
+        return self is Way.COLUMN or (self is Way.DISTINCT and first)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryCost:
+    """What something is estimated to cost: nanoseconds of one core, and the rows it leaves."""
+
+    nanoseconds: float
+    rows: float
+
+    def __str__(self) -> str:
+        return f"{shown_time(self.nanoseconds)}, {self.rows:,.0f} rows"
+
+
+@dataclass(frozen=True, slots=True)
+class FilterStage:
+    """One condition of a plan.
+
+    Attributes:
+        condition: the filter or group.
+        way: how it looks at the rows.
+        selectivity: the fraction of the rows it is given that it is expected to leave.
+        cost: for all the rows it is given; the rows left after it.
+        rejected: the other ways and their estimated nanoseconds, cheapest first.
+    """
+
+    condition: Condition
+    way: Way
+    selectivity: float
+    cost: QueryCost
+    rejected: tuple[tuple[Way, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionPlan:
+    """What the executor carries out. Any plan is right; the optimizer's is meant to be fast.
+
+    Attributes:
+        database: whose rows.
+        row_count: how many there are, as far as the statistics know.
+        filter_stages: in the order they run.
+        sort_fields: after the filters.
+        limit: how many rows of the order are needed; None for all.
+        select: the fields that `distinct` compares, None for whole records.
+        distinct: whether equal rows are left out.
+        uses_columns: whether columns may be built and used at all.
+        is_empty: whether no row can match, so that none is read.
+        searches: the text searched for, None without a search.
+        order_cost: of sorting and leaving out equal rows.
+    """
+
+    database: str
+    row_count: int
+    filter_stages: tuple[FilterStage, ...]
+    sort_fields: tuple[SortField, ...] = ()
+    limit: int | None = None
+    select: tuple[str, ...] | None = None
+    distinct: bool = False
+    uses_columns: bool = True
+    is_empty: bool = False
+    searches: str | None = None
+    order_cost: QueryCost | None = None
+
+    @property
+    def estimated_rows(self) -> float:
+        """Rows expected after the filters."""
+        if self.is_empty:
+            return 0.0
+        return self.filter_stages[-1].cost.rows if self.filter_stages else float(self.row_count)
+
+    @property
+    def cost(self) -> QueryCost:
+        """What all stages together are estimated to cost."""
+        spent = sum(stage.cost.nanoseconds for stage in self.filter_stages)
+        spent += self.order_cost.nanoseconds if self.order_cost else 0.0
+        return QueryCost(spent, self.estimated_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class StageActual:
+    """What a stage did: its kind and name, the rows it left, and the nanoseconds it took."""
+
+    kind: Literal["filter", "sort", "distinct"]
+    name: str
+    rows: int
+    nanoseconds: int
+
+
+def shown_time(nanoseconds: float) -> str:
+    """Return a duration in the unit that reads best.
+
+    >>> shown_time(1_500), shown_time(2_500_000)
+    ('1.5 us', '2.5 ms')
+    """
+    for limit, divisor, unit in ((1e3, 1, "ns"), (1e6, 1e3, "us"), (1e9, 1e6, "ms")):
+        if nanoseconds < limit:
+            return f"{nanoseconds / divisor:.3g} {unit}"
+    return f"{nanoseconds / 1e9:.3g} s"

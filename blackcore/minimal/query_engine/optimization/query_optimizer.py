@@ -1,0 +1,183 @@
+"""The optimizer: orders filters by what they cost for what they leave out, and picks their ways."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from blackcore.minimal.query_engine.query import Condition, StructuredQuery, condition_fields
+from blackcore.minimal.query_engine.settings import ExecutionSettings
+
+from .cost_model import CostModel
+from .plan import ExecutionPlan, FilterStage, QueryCost, Way
+from .selectivity import selectivity
+from .statistics import QueryStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizedQuery:
+    """A query with the plan made for it.
+
+    Attributes:
+        query: as it was asked.
+        filters: the conditions in the order they run.
+        plan: what the executor carries out.
+        estimated_cost: of all stages.
+        rules_fired: names of the rewriting rules that changed something.
+    """
+
+    query: StructuredQuery
+    filters: tuple[Condition, ...]
+    plan: ExecutionPlan
+    estimated_cost: QueryCost
+    rules_fired: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class QueryOptimizer(Protocol):
+    """Whatever can plan a query from statistics; any object with this method serves."""
+
+    def optimize_query(self, query: StructuredQuery, statistics: QueryStatistics) -> OptimizedQuery:
+        """Return the query with a plan that gives the same answer as the query as written."""
+        ...
+
+
+class CostBasedOptimizer:
+    """Orders AND-ed conditions by rank = cost / (1 - selectivity), the cheapest exclusion first.
+
+    That order is optimal for independent conditions (Hellerstein and Stonebraker, SIGMOD 1993).
+    Holds no state; thread-safe.
+
+    Args:
+        cost_model: nanoseconds per row and way.
+        settings: from how many rows on columns are used, and how many rows are kept under a limit.
+        keep_order: run the conditions in the order they were given.
+    """
+
+    def __init__(
+        self,
+        cost_model: CostModel | None = None,
+        settings: ExecutionSettings | None = None,
+        *,
+        keep_order: bool = False,
+    ) -> None:
+        self.cost_model = cost_model or CostModel()
+        self.settings = settings or ExecutionSettings()
+        self.keep_order = keep_order
+
+    def optimize_query(self, query: StructuredQuery, statistics: QueryStatistics) -> OptimizedQuery:
+        """Return the query with its plan."""
+        uses_columns = statistics.row_count >= self.settings.columns_from_rows
+        conditions = flattened(query.filters)
+        stages = self._stages(conditions, statistics, uses_columns=uses_columns)
+        matched = stages[-1].cost.rows if stages else float(statistics.row_count)
+        limit = self._limit(query)
+        plan = ExecutionPlan(
+            database=query.database,
+            row_count=statistics.row_count,
+            filter_stages=stages,
+            sort_fields=query.sort_fields,
+            limit=limit,
+            select=query.select,
+            distinct=query.distinct,
+            uses_columns=uses_columns,
+            searches=query.search.text if query.search else None,
+            order_cost=self._order_cost(query, matched, limit),
+        )
+        filters = tuple(stage.condition for stage in stages)
+        return OptimizedQuery(query, filters, plan, plan.cost)
+
+    def generate_execution_plan(self, query: StructuredQuery) -> ExecutionPlan:
+        """Return the plan of a query about which nothing is known but the query."""
+        return self.optimize_query(query, QueryStatistics(query.database, 0)).plan
+
+    def estimate_cost(self, query: StructuredQuery, data_statistics: QueryStatistics) -> QueryCost:
+        """Return what the query is estimated to cost with the plan made for it."""
+        return self.optimize_query(query, data_statistics).estimated_cost
+
+    def _limit(self, query: StructuredQuery) -> int | None:
+        if query.pagination is None or not query.sort_fields:
+            return None  # without a sort every match is in order already
+        return max(query.pagination.stop, self.settings.answer_prefix_rows)
+
+    def _order_cost(
+        self, query: StructuredQuery, rows: float, limit: int | None
+    ) -> QueryCost | None:
+        if not query.sort_fields:
+            return None
+        kept = rows if limit is None else min(rows, limit)
+        return QueryCost(self.cost_model.order_ns(rows, limit), kept)
+
+    def _stages(
+        self,
+        conditions: tuple[Condition, ...],
+        statistics: QueryStatistics,
+        *,
+        uses_columns: bool,
+    ) -> tuple[FilterStage, ...]:
+        """Return the stages, each chosen as the one of best rank given what survived so far."""
+        surviving = 1.0
+        stages: list[FilterStage] = []
+        fractions = {
+            position: selectivity(condition, statistics)
+            for position, condition in enumerate(conditions)
+        }
+        while fractions:
+            priced = {
+                position: self._priced(conditions[position], statistics, surviving, uses_columns)
+                for position in (list(fractions)[:1] if self.keep_order else fractions)
+            }
+            best = min(priced, key=lambda p: (priced[p][0][1] / (1.0 - fractions[p] + 1e-9), p))
+            (way, price), *rejected = priced[best]
+            fraction = fractions.pop(best)
+            surviving *= fraction
+            cost = QueryCost(price, surviving * statistics.row_count)
+            stages.append(FilterStage(conditions[best], way, fraction, cost, tuple(rejected)))
+        return tuple(stages)
+
+    def _priced(
+        self,
+        condition: Condition,
+        statistics: QueryStatistics,
+        surviving: float,
+        uses_columns: bool,
+    ) -> list[tuple[Way, float]]:
+        """Return the ways with their prices, cheapest first."""
+        ways = self.cost_model.ways(condition, statistics, surviving)
+        if not uses_columns:
+            ways = {Way.ROWS: ways.get(Way.ROWS, ways.get(Way.SURVIVORS, 0.0))}
+        return sorted(ways.items(), key=lambda item: item[1])
+
+
+def flattened(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """Return AND-ed conditions with groups that are AND-ed themselves dissolved into members."""
+    flat: list[Condition] = []
+    for condition in conditions:
+        if condition.is_group and condition.mode == "and" and not condition.negate:
+            flat.extend(flattened(condition.filters))
+        else:
+            flat.append(condition)
+    return tuple(flat)
+
+
+def needed_fields(query: StructuredQuery) -> tuple[str, ...]:
+    """Return the fields whose statistics a plan of the query wants."""
+    return tuple(dict.fromkeys(path for c in query.filters for path in condition_fields(c)))
+
+
+def plan_as_written(query: StructuredQuery, row_count: int) -> ExecutionPlan:
+    """Return the plan that runs the conditions in the order given, row by row, and sorts all."""
+    stages = tuple(
+        FilterStage(condition, Way.ROWS, 1.0, QueryCost(0.0, row_count))
+        for condition in query.filters
+    )
+    return ExecutionPlan(
+        database=query.database,
+        row_count=row_count,
+        filter_stages=stages,
+        sort_fields=query.sort_fields,
+        select=query.select,
+        distinct=query.distinct,
+        uses_columns=False,
+        searches=query.search.text if query.search else None,
+    )
