@@ -100,6 +100,12 @@ def test_weights_lift_a_field_and_zero_takes_it_out(engine: Any) -> None:
     assert first == [[0, 1], [1, 0], [1], [0]]
 
 
+@pytest.mark.parametrize("weight", [1e-30, 1e-7, 0.1 + 0.2, 3, 1e20])
+def test_weights_of_any_size_are_taken(engine: Any, weight: Any) -> None:
+    records = [{"title": "war"}, {"title": "peace"}, {"title": "love"}]
+    assert rows(engine, "war", records, field_weights={"title": weight}) == [0]
+
+
 def test_a_weight_reaches_nested_fields(engine: Any) -> None:
     records = [{"crew": {"name": "war"}}, {"title": "war"}]
     config = SearchConfig(field_weights={"crew": 5})

@@ -59,6 +59,9 @@ def test_another_kind_of_mapping_is_equal_by_its_values() -> None:
         ({"a": 1, "b": 2}, {"b": 2, "a": 1}, True),
         ([1, 2], [2, 1], False),
         ([], {}, False),
+        ([[], 1], [[1]], False),
+        ({"a": ["b", 1]}, {"a": [], "b": 1}, False),
+        ([math.nan], [None], True),
         ("1", 1, False),
         ({"a": None}, {}, False),
         ({1, 2}, {1, 2}, True),
@@ -68,6 +71,14 @@ def test_another_kind_of_mapping_is_equal_by_its_values() -> None:
 def test_equality_is_that_of_json_values(left: Any, right: Any, equal: Any) -> None:
     assert (json_key(left) == json_key(right)) is equal
     assert not equal or hash(json_key(left)) == hash(json_key(right))
+
+
+def test_records_deeper_than_the_stack_are_found_too() -> None:
+    deep, other = ({"x": bottom} for bottom in ("bottom", "other"))
+    for _ in range(3_000):
+        deep, other = {"x": [deep]}, {"x": [other]}
+    finder = RecordFinder([other, deep])
+    assert finder.position(MappingProxyType(deep), ()) == 1
 
 
 json_values = st.recursive(

@@ -6,6 +6,7 @@ import inspect
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from numbers import Real
 from typing import Final, cast
@@ -197,30 +198,30 @@ class BoundSearch:
 
 
 _UNSCORED: Final = object()
+_MISSING: Final = object()
 
 
 def _opened(result: object, finder: RecordFinder) -> tuple[object, object]:
     """Return entity and score of a result, `_UNSCORED` where it is a bare entity."""
     if finder.is_record(result):  # first: a record may have fields of these names
         return result, _UNSCORED
-    if isinstance(result, Mapping):
-        if "entity" in result and "score" in result and isinstance(result["entity"], Mapping):
-            return result["entity"], result["score"]
-        return result, _UNSCORED
-    if hasattr(result, "entity") and hasattr(result, "score"):
-        return result.entity, result.score
+    entity = getattr(result, "entity", _MISSING)
+    if entity is not _MISSING:
+        return entity, getattr(result, "score", _UNSCORED)
+    if isinstance(result, Mapping) and "entity" in result and "score" in result:
+        entity = result["entity"]
+        if isinstance(entity, Mapping):
+            return entity, result["score"]
     return result, _UNSCORED
 
 
 def _number(score: object, where: str) -> float:
-    if type(score) is not bool and isinstance(score, Real):
-        try:
-            number = float(score)
-        except OverflowError:
-            pass
-        else:
-            return 0.0 if math.isnan(number) else number
-    raise SearchError(f"{where} gave the score {_short(score)}; a number is expected")
+    if type(score) is not float and type(score) is not bool and isinstance(score, Real):
+        with suppress(OverflowError):  # too great an int: said below
+            score = float(score)
+    if type(score) is not float:
+        raise SearchError(f"{where} gave the score {_short(score)}; a number is expected")
+    return 0.0 if math.isnan(score) else score
 
 
 def _checked_rows(rows: object, records: Sequence[object], where: str) -> ScoredRows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
+from decimal import Decimal
 from itertools import chain
 from math import log
 from threading import Lock
@@ -43,6 +44,9 @@ class FullTextSearch(IndexedSearch["FtsIndex"]):
     - `case_sensitive`, in modes "exact" and "prefix", and `use_stemming` (English, by Porter), in
       mode "exact" and not both at once, take an index of their own.
     - `highlight_matches` and `use_synonyms` are refused.
+
+    A word that more than half of the records have tells next to nothing: FTS5 scores it some
+    0.000001, so that any `min_score` takes such matches out.
 
     The first search of a list of records builds its index (some 3 s for 17 MB of text, and about
     as much memory as the text), which is kept. SQLite tells words apart by their first 32 KB.
@@ -188,7 +192,9 @@ class FtsIndex:
         if field_weights:
             statement += " AND rank MATCH ?"
             weights = self._layout.weights(field_weights)
-            parameters = (expression, f"bm25({', '.join(map(repr, weights))})")
+            # FTS5 reads no exponents here
+            written = ", ".join(format(Decimal(repr(weight)), "f") for weight in weights)
+            parameters = (expression, f"bm25({written})")
         with self._lock:
             found = self._connection.execute(statement, parameters).fetchall()
         flat = np.fromiter(chain.from_iterable(found), np.float64, 2 * len(found))

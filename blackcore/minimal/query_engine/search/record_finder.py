@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _TRUE: Final = object()  # True == 1 in Python, and not in JSON
 _FALSE: Final = object()
+_OBJECT: Final = object()
+_LIST: Final = object()
+_END: Final = object()
 
 
 class RecordFinder:
@@ -61,22 +64,39 @@ class RecordFinder:
 def json_key(value: object) -> Hashable:
     """Return something hashable that is equal for equal JSON values, and only for these.
 
+    It is flat, as deep values would exhaust the stack when compared.
+
     >>> json_key({"a": [1, 2.0]}) == json_key({"a": [1.0, 2]}), json_key(True) == json_key(1)
     (True, False)
     """
-    kind = type(value)
-    if kind is str:
-        return value
-    if kind is bool:
-        return _TRUE if value else _FALSE
-    if isinstance(value, Mapping):
-        return frozenset((key, json_key(inner)) for key, inner in value.items())
-    if isinstance(value, list | tuple):
-        return tuple(json_key(inner) for inner in value)
+    key: list[Hashable] = []
+    stack: list[object] = [value]
+    while stack:
+        value = stack.pop()
+        kind = type(value)
+        if kind is str or kind is int:
+            key.append(value)
+        elif kind is bool:
+            key.append(_TRUE if value else _FALSE)
+        elif isinstance(value, Mapping):
+            key.append(_OBJECT)
+            stack.append(_END)
+            for name in sorted(value, key=str, reverse=True):
+                stack += (value[name], name)
+        elif isinstance(value, list | tuple):
+            key.append(_LIST)
+            stack.append(_END)
+            stack.extend(reversed(value))
+        else:
+            key.append(_scalar_key(value))
+    return tuple(key)
+
+
+def _scalar_key(value: object) -> Hashable:
     if value != value:  # noqa: PLR0124 # NaN, and nothing else
         return None
     try:
         hash(value)
     except TypeError:  # no JSON: a bytearray, a set
-        return kind, repr(value)
+        return type(value), repr(value)
     return value
