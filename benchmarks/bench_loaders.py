@@ -155,7 +155,9 @@ def run(flights: Path, packed_file: Path | None, scratch: Path, rounds: int) -> 
     ways = contenders(folder, "packed", packed, plain)
     decode = msgspec.json.Decoder().decode
     ways["msgspec, already unpacked"] = lambda: decode(plain)
-    title = f"{source.name}, {len(packed) / 1e6:.1f} MB, unpacked to {len(plain) / 1e6:.1f} each time"
+    title = (
+        f"{source.name}, {len(packed) / 1e6:.1f} MB, unpacked to {len(plain) / 1e6:.1f} each time"
+    )
     report(title, ways, rounds)
     report_small_calls(flights, "airlines", calls=100 * rounds)
 

@@ -216,7 +216,13 @@ def test_each_line_must_be_one_whole_object(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"a":1}{"a":2}\n{"b":\n2}', '{"a":[{}\n,{}]}', '{"a":1},\n{"a":2}']
+    "text",
+    [
+        '{"a":1}{"a":2}\n{"b":\n2}\n',  # as many objects as lines
+        '{"a":1}{"a":2}\n{"a":3}\n',
+        '{"a":[{}\n,{}]}\n',
+        '{"a":1},\n{"a":2}\n',
+    ],
 )
 def test_objects_that_share_or_span_lines_are_refused(text: str) -> None:
     with pytest.raises(DatabaseFormatError, match="line 1 "):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -149,6 +150,16 @@ def test_file_written_a_moment_ago_is_read_once_its_tick_is_over(
     for number in range(20):
         path.write_text(json.dumps([{"n": 10 + number}]))
         assert loader.load_database("people") == [{"n": 10 + number}]
+
+
+def test_file_read_within_the_tick_of_its_writing_is_not_trusted(
+    folder: Path, write: WriteFile
+) -> None:
+    write("people.json", PEOPLE)
+    loader = JSONDataLoader(folder)
+    _, state = loader._now("people")
+    assert not loader._stood_still("people", state, began_ns=LONG_AGO_NS + 1)
+    assert loader._stood_still("people", state, began_ns=LONG_AGO_NS + 10**9)
 
 
 def test_change_of_key_is_noticed(folder: Path, write: WriteFile) -> None:
@@ -435,6 +446,7 @@ def test_child_forked_during_a_load_can_load(folder: Path, write: WriteFile) -> 
     assert reading.wait(10)
     child = os.fork()
     if child == 0:  # pragma: no cover - in the child, which must not return to pytest
+        signal.alarm(20)  # fail rather than hang
         os._exit(0 if loader.load_database("people") == PEOPLE else 1)
     forked.set()
     assert os.waitpid(child, 0)[1] == 0

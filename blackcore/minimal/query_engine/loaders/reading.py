@@ -106,8 +106,8 @@ def _decompressed(blocks: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
     member = zlib.decompressobj(_GZIP)
     read_bytes = 0
     for block in blocks:
-        data, pending = block, True
-        while pending:
+        data = block
+        while data:
             if member.eof:
                 data = data.lstrip(b"\0")  # zeros after a member are padding, as gzip(1) has it
                 if not data:
@@ -117,8 +117,6 @@ def _decompressed(blocks: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
             if out:
                 yield out
             data = member.unused_data if member.eof else member.unconsumed_tail
-            # a full block may leave output behind although all input is consumed
-            pending = bool(data) or len(out) == block_bytes
         read_bytes += len(block)
     if not member.eof:
         what = "the compressed data ends before its end marker" if read_bytes else "it is empty"
