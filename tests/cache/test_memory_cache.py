@@ -54,11 +54,11 @@ def test_an_entry_older_than_max_age_is_a_miss_and_stays() -> None:
 
 
 def test_the_least_recently_used_entry_leaves_first() -> None:
-    cache = MemoryCache(max_size_mb=0.003)
+    cache = MemoryCache(max_size_mb=0.003, sizer=len)
     for name in "abc":
-        cache.set(name, b"x" * 850)
+        cache.set(name, b"x" * 1_000)
     cache.get("a")
-    cache.set("d", b"x" * 850)
+    cache.set("d", b"x" * 1_000)
     assert "b" not in cache
     assert set(cache) == {"a", "c", "d"}
 

@@ -94,8 +94,10 @@ class ExportSettings:
     chunk_bytes: int = 8 * 1024 * 1024
     """The same bound in bytes, as estimated: rows of large values are gathered fewer at a time."""
     slice_rows: int = 500
-    """Rows formatted between two chances for other threads to run."""
-    block_bytes: int = 256 * 1024
+    """Rows formatted at a time."""
+    shared_slice_rows: int = 200
+    """The same beside an event loop, which cannot run while a slice is formatted."""
+    block_bytes: int = 64 * 1024
     """Formatted text is handed on in blocks of at least so many bytes."""
     progress_interval_seconds: float = 0.1
     """Between two reports of progress; the last report always comes. 0.0 reports every block."""
@@ -103,7 +105,9 @@ class ExportSettings:
     """Whether a file is forced to disk before it takes its name."""
 
     def __post_init__(self) -> None:
-        _require_positive(self, ("chunk_rows", "chunk_bytes", "slice_rows", "block_bytes"))
+        _require_positive(
+            self, ("chunk_rows", "chunk_bytes", "slice_rows", "shared_slice_rows", "block_bytes")
+        )
         if self.progress_interval_seconds < 0:
             raise SettingsError(
                 f"ExportSettings.progress_interval_seconds is {self.progress_interval_seconds!r}; "

@@ -15,6 +15,16 @@ set again, or somebody deleted it."""
 
 EVICTION_CAUSES: tuple[EvictionCause, ...] = get_args(EvictionCause)
 
+_NOT_SUBTRACTED = frozenset(
+    {
+        "average_compute_time_ns",
+        "average_hit_time_ns",
+        "average_miss_time_ns",
+        "evictions_by_cause",
+        "hit_rate",
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class CacheStatistics:
@@ -33,6 +43,10 @@ class CacheStatistics:
         evictions_by_cause: entries that left, by cause.
         average_compute_time_ns: what a computed value took, over the values whose time is known.
         compute_seconds_saved: seconds of computing that hits made unnecessary.
+        computations: values whose computing time is known, kept or not.
+        stale_hits: hits, among the others, that were served past their time.
+        failed_refreshes: computations that failed while an old value could still be served.
+        listener_errors: exceptions that eviction listeners raised.
 
     >>> before = CacheStatistics(total_requests=4, cache_hits=1, cache_misses=3, hit_rate=0.25)
     >>> after = CacheStatistics(total_requests=8, cache_hits=4, cache_misses=4, hit_rate=0.5)
@@ -57,6 +71,7 @@ class CacheStatistics:
     compute_seconds_saved: float = 0.0
     computations: int = 0
     stale_hits: int = 0
+    failed_refreshes: int = 0
     listener_errors: int = 0
 
     def __sub__(self, earlier: CacheStatistics) -> CacheStatistics:
@@ -64,43 +79,34 @@ class CacheStatistics:
 
         Averages are those of the span, weighted by requests (or computations) as counted.
         """
-        hits = self.cache_hits - earlier.cache_hits
-        misses = self.cache_misses - earlier.cache_misses
-        computations = self.computations - earlier.computations
-        causes = dict.fromkeys([*self.evictions_by_cause, *earlier.evictions_by_cause])
+        growth = {
+            each.name: getattr(self, each.name) - getattr(earlier, each.name)
+            for each in fields(self)
+            if each.name not in _NOT_SUBTRACTED
+        }
+        requests = growth["total_requests"]
         return CacheStatistics(
-            total_requests=self.total_requests - earlier.total_requests,
-            cache_hits=hits,
-            cache_misses=misses,
-            average_hit_time_ns=_average_of_span(
-                self.average_hit_time_ns, self.cache_hits, earlier.average_hit_time_ns, hits
+            **growth,
+            hit_rate=growth["cache_hits"] / requests if requests else 0.0,
+            average_hit_time_ns=self._average_since(earlier, "average_hit_time_ns", "cache_hits"),
+            average_miss_time_ns=self._average_since(
+                earlier, "average_miss_time_ns", "cache_misses"
             ),
-            average_miss_time_ns=_average_of_span(
-                self.average_miss_time_ns, self.cache_misses, earlier.average_miss_time_ns, misses
+            average_compute_time_ns=self._average_since(
+                earlier, "average_compute_time_ns", "computations"
             ),
-            memory_used_bytes=self.memory_used_bytes - earlier.memory_used_bytes,
-            evictions=self.evictions - earlier.evictions,
-            entries=self.entries - earlier.entries,
-            expirations=self.expirations - earlier.expirations,
-            invalidations=self.invalidations - earlier.invalidations,
-            rejected=self.rejected - earlier.rejected,
-            hit_rate=hits / (hits + misses) if hits + misses else 0.0,
             evictions_by_cause={
-                cause: self.evictions_by_cause.get(cause, 0)
-                - earlier.evictions_by_cause.get(cause, 0)
-                for cause in causes
+                cause: count - earlier.evictions_by_cause.get(cause, 0)
+                for cause, count in self.evictions_by_cause.items()
             },
-            average_compute_time_ns=_average_of_span(
-                self.average_compute_time_ns,
-                self.computations,
-                earlier.average_compute_time_ns,
-                computations,
-            ),
-            compute_seconds_saved=self.compute_seconds_saved - earlier.compute_seconds_saved,
-            computations=computations,
-            stale_hits=self.stale_hits - earlier.stale_hits,
-            listener_errors=self.listener_errors - earlier.listener_errors,
         )
+
+    def _average_since(self, earlier: CacheStatistics, average: str, count: str) -> float:
+        now, before = getattr(self, count), getattr(earlier, count)
+        if now <= before:
+            return 0.0
+        total = getattr(self, average) * now - getattr(earlier, average) * before
+        return float(max(0.0, total / (now - before)))
 
     def _repr_html_(self) -> str:
         """Return the snapshot as a small table for notebooks."""
@@ -119,13 +125,6 @@ class CacheStatistics:
                 yield each.name, f"{value:,}"
             else:
                 yield each.name, ", ".join(f"{cause} {count:,}" for cause, count in value.items())
-
-
-def _average_of_span(average: float, count: int, earlier_average: float, in_span: int) -> float:
-    """Return the average over the `in_span` newest of `count`, given the one over the others."""
-    if in_span <= 0:
-        return 0.0
-    return max(0.0, (average * count - earlier_average * (count - in_span)) / in_span)
 
 
 @dataclass(frozen=True, slots=True)

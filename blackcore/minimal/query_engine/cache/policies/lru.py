@@ -1,0 +1,66 @@
+"""Exact LRU: whoever was not asked for the longest goes first."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from blackcore.minimal.query_engine.cache.entries import Entry
+
+from .base import EvictionPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+    from threading import RLock
+
+    from blackcore.minimal.query_engine.cache.entries import Terms
+
+
+class LruPolicy(EvictionPolicy[Entry]):
+    """An OrderedDict in order of last use.
+
+    A hit changes the order, in one call of C. While all keys are plain texts nothing in that call
+    can run Python code, so no other thread can come between, and a hit needs no lock. From the
+    first other key on, hits take it: its `__eq__` might let another thread change the dict halfway.
+    """
+
+    has_plain_keys = True
+
+    def __init__(self, lock: RLock, max_bytes: int, max_entries: int | None) -> None:
+        super().__init__(lock, max_bytes, max_entries)
+        self._lock = lock
+        self._order: OrderedDict[Hashable, Entry] = OrderedDict()
+        self.entries = self._order
+        self.move_to_end = self._order.move_to_end
+
+    def touch(self, key: Hashable) -> None:
+        """Put a key last in line, if it is still there."""
+        with self._lock:
+            if key in self._order:
+                self._order.move_to_end(key)
+
+    def next_in_line(self, limit: int) -> Iterable[Hashable]:
+        """Return the keys not asked for the longest."""
+        try:
+            return list(islice(self._order, limit))
+        except RuntimeError:  # a hit changed the order meanwhile
+            return list(islice(dict.keys(self._order), limit))
+
+    def _join(self, key: Hashable, value: object, terms: Terms) -> Entry:
+        if type(key) is not str:
+            self.has_plain_keys = False
+        return Entry(value, terms)
+
+    def _step_out(self, key: Hashable, entry: Entry) -> None:  # noqa: ARG002 - the key says it all
+        # Last in line: everybody else goes before, and then there is room.
+        self._order.move_to_end(key)
+
+    def _rejoin(self, key: Hashable, old: Entry, value: object, terms: Terms) -> Entry:  # noqa: ARG002 - last already
+        return Entry(value, terms)
+
+    def _evict(self) -> tuple[Hashable, Entry]:
+        return self._order.popitem(last=False)
+
+    def _forget(self) -> None:
+        self.has_plain_keys = True

@@ -1,0 +1,171 @@
+"""S3-FIFO: three queues, and hits that only raise a counter.
+
+Source: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023,
+with the rule its authors' libCacheSim added later: until the first eviction, what finds the small
+queue full goes to the main one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from blackcore.minimal.query_engine.cache.entries import Entry
+
+from .base import EvictionPolicy
+from .fifo import FifoOfKeys
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable
+    from threading import RLock
+
+    from blackcore.minimal.query_engine.cache.entries import Terms
+
+_SMALL_PARTS: Final = 10
+"""The small queue is one part in so many of whichever bound binds."""
+_HITS_TO_MAIN: Final = 2
+_MAX_FREQUENCY: Final = 3
+_IN_MAIN: Final = 1
+_HASH_MASK: Final = (1 << 30) - 1
+"""A ghost is 30 bits of its key's hash: the smallest int, and at a million ghosts one miss in a
+thousand is taken for one of them, which only means that it starts in the main queue."""
+
+
+class S3Entry(Entry):
+    """An entry and its place.
+
+    The lowest bit of `place` says whether it is in the main queue, the others how many of its hits
+    no longer count.
+    """
+
+    __slots__ = ("place",)
+
+    def __init__(self, value: object, terms: Terms) -> None:
+        self.value = value
+        self.terms = terms
+        self.place = 0
+
+    def frequency(self) -> int:
+        """Return the hits since the entry was last looked at, at most three."""
+        return min(self.terms.hits - (self.place >> 1), _MAX_FREQUENCY)
+
+    def settle(self, frequency: int, queue_bit: int) -> None:
+        """Note the queue the entry is in, and how many of its hits still count."""
+        self.place = ((self.terms.hits - frequency) << 1) | queue_bit
+
+
+class S3FifoPolicy(EvictionPolicy[S3Entry]):
+    """A small queue for newcomers, a main queue for the proven, ghosts of the lately gone.
+
+    A hit takes no lock: it is a dict lookup and a count. How often an entry was hit since it was
+    last looked at, the algorithm's two-bit counter, is its count less what it was then. There are
+    nine ghosts to ten entries held.
+    """
+
+    def __init__(self, lock: RLock, max_bytes: int, max_entries: int | None) -> None:
+        super().__init__(lock, max_bytes, max_entries)
+        self.entries = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._small = FifoOfKeys()
+        self._main = FifoOfKeys()
+        self._small_bytes = 0
+        self._ghosts = FifoOfKeys()
+        self._ghost_hashes: set[int] = set()
+        self._has_evicted = False
+        self._returns = False
+
+    def next_in_line(self, limit: int) -> Iterable[Hashable]:
+        """Return the oldest keys of both queues."""
+        return self._small.oldest(limit // 2) + self._main.oldest(limit // 2)
+
+    def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, S3Entry]]:
+        """Let in an entry; return who had to go."""
+        # Asked before room is made, which makes ghosts and lays old ones to rest.
+        ghost = hash(key) & _HASH_MASK
+        self._returns = ghost in self._ghost_hashes
+        if self._returns:
+            self._ghost_hashes.remove(ghost)
+            self._ghosts.leave(ghost)
+        return super().add(key, value, terms)
+
+    def _join(self, key: Hashable, value: object, terms: Terms) -> S3Entry:
+        entry = S3Entry(value, terms)
+        if self._returns or (not self._has_evicted and self._small_is_full()):
+            entry.settle(0, _IN_MAIN)
+            self._main.append(key)
+        else:
+            self._small.append(key)
+            self._small_bytes += terms.weight_bytes
+        return entry
+
+    def _step_out(self, key: Hashable, entry: S3Entry) -> None:
+        if entry.place & _IN_MAIN:
+            self._main.leave(key)
+        else:
+            self._small.leave(key)
+            self._small_bytes -= entry.terms.weight_bytes
+
+    def _rejoin(self, key: Hashable, old: S3Entry, value: object, terms: Terms) -> S3Entry:
+        entry = S3Entry(value, terms)
+        queue_bit = old.place & _IN_MAIN
+        entry.settle(old.frequency(), queue_bit)
+        if queue_bit:
+            self._main.append(key)
+        else:
+            self._small.append(key)
+            self._small_bytes += terms.weight_bytes
+        return entry
+
+    def _evict(self) -> tuple[Hashable, S3Entry]:
+        self._has_evicted = True
+        while True:
+            from_main = not len(self._small) or self._main_is_over()
+            key, goes = self._look_at_main() if from_main else self._look_at_small()
+            if goes:
+                return key, self.entries.pop(key)
+
+    def _look_at_small(self) -> tuple[Hashable, bool]:
+        key = self._small.popleft()
+        entry = self.entries[key]
+        self._small_bytes -= entry.terms.weight_bytes
+        if entry.frequency() >= _HITS_TO_MAIN:
+            entry.settle(0, _IN_MAIN)
+            self._main.append(key)
+            return key, False
+        self._remember(hash(key) & _HASH_MASK)
+        return key, True
+
+    def _look_at_main(self) -> tuple[Hashable, bool]:
+        key = self._main.popleft()
+        entry = self.entries[key]
+        frequency = entry.frequency()
+        if frequency:
+            entry.settle(frequency - 1, _IN_MAIN)
+            self._main.append(key)
+        return key, not frequency
+
+    def _remember(self, ghost: int) -> None:
+        if ghost in self._ghost_hashes:  # two keys with one hash
+            return
+        room = len(self.entries) * (_SMALL_PARTS - 1) // _SMALL_PARTS
+        while len(self._ghosts) and len(self._ghosts) >= room:
+            self._ghost_hashes.discard(self._ghosts.popleft())
+        self._ghosts.append(ghost)
+        self._ghost_hashes.add(ghost)
+
+    def _small_is_full(self) -> bool:
+        if self._small_bytes >= self.max_bytes // _SMALL_PARTS:
+            return True
+        return self.max_entries is not None and len(self._small) >= self._small_entries()
+
+    def _main_is_over(self) -> bool:
+        main_bytes = self.used_bytes - self._small_bytes
+        if main_bytes > self.max_bytes - self.max_bytes // _SMALL_PARTS:
+            return True
+        if self.max_entries is None:
+            return False
+        return len(self._main) > self.max_entries - self._small_entries()
+
+    def _small_entries(self) -> int:
+        return max(1, (self.max_entries or 0) // _SMALL_PARTS)

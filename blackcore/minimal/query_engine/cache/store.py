@@ -1,0 +1,214 @@
+"""The writing side of the memory cache: entries come and leave, and all bookkeeping with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable
+from threading import RLock
+from typing import TYPE_CHECKING, Final
+
+from .base import EvictionCause
+from .entries import Entry, TermsPool
+from .forking import survive_fork
+from .policies import POLICIES, EvictionPolicy
+from .tags import TagIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from blackcore.minimal.query_engine.settings import CachePolicy
+
+    from .counters import Counters
+    from .entries import Terms
+
+Listener = Callable[[Hashable, object, EvictionCause], object]
+"""Called with key, value and cause when an entry has left."""
+
+_Left = list[tuple[Hashable, object, EvictionCause]]
+
+_logger = logging.getLogger(__name__)
+
+_SWEEP_ENTRIES: Final = 512
+_SWEEP_AT_ANY_TIME_ENTRIES: Final = 64
+_SWEEP_WAIT_PARTS: Final = 4
+
+
+class EntryStore:
+    """Entries within their bounds, their tags, and who is told when one leaves.
+
+    Every change is made under `lock`. What leaves is handed to the listeners, and let go of, after
+    the lock was given back: listeners and destructors may use the cache.
+    """
+
+    def __init__(
+        self,
+        policy: CachePolicy,
+        max_bytes: int,
+        max_entries: int | None,
+        *,
+        counters: Counters,
+        clock: Callable[[], float],
+    ) -> None:
+        self.lock = survive_fork(RLock())
+        self.policy: EvictionPolicy[Entry] = POLICIES[policy](self.lock, max_bytes, max_entries)
+        self.entries = self.policy.entries
+        self.tags = TagIndex()
+        self.listeners: tuple[Listener, ...] = ()
+        self._pool = TermsPool()
+        self._counters = counters
+        self._clock = clock
+        self._earliest_end = float("inf")
+        self._insertions_until_sweep = 0
+
+    def put(
+        self,
+        key: Hashable,
+        value: object,
+        weight_bytes: int,
+        ttl_seconds: float,
+        tags: tuple[str, ...] = (),
+        *,
+        cost_seconds: float = 0.0,
+        stale_seconds: float = 0.0,
+        is_refused: Callable[[], bool] | None = None,
+    ) -> bool:
+        """Keep a value; return whether it fits, and nobody, asked under the lock, refuses it."""
+        left: _Left = []
+        with self.lock:
+            if is_refused is not None and is_refused():
+                return False
+            now = self._clock()
+            if weight_bytes > self.policy.max_bytes:
+                self._counters.rejected += 1
+                self._take_out(key, "replaced", left)
+                kept = False
+            else:
+                self._make_way(key, weight_bytes, now, left)
+                terms = (
+                    self._pool.own_terms(
+                        now,
+                        ttl_seconds,
+                        weight_bytes,
+                        tags=tags,
+                        cost_seconds=cost_seconds,
+                        stale_seconds=stale_seconds,
+                    )
+                    if tags or cost_seconds or stale_seconds
+                    else self._pool.terms(now, ttl_seconds, weight_bytes)
+                )
+                self._let_in(key, value, terms, left)
+                kept = True
+        self._tell(left)
+        return kept
+
+    def _make_way(self, key: Hashable, weight_bytes: int, now: float, left: _Left) -> None:
+        """Take out what has expired, if room is short and it is time to look."""
+        if self._insertions_until_sweep > 0:
+            self._insertions_until_sweep -= 1
+        elif self._earliest_end <= now and self.policy.lacks_room(
+            weight_bytes, key not in self.entries
+        ):
+            self._sweep(now, left)
+
+    def _sweep(self, now: float, left: _Left) -> None:
+        candidates = list(self.policy.next_in_line(_SWEEP_ENTRIES))
+        earliest = float("inf")
+        for key in candidates:
+            entry = self.entries.get(key)
+            if entry is None:
+                continue
+            if entry.terms.stale_until <= now:
+                self._take_out(key, "expired", left)
+            else:
+                earliest = min(earliest, entry.terms.stale_until)
+        if len(self.entries) <= len(candidates):
+            self._earliest_end = earliest
+        if len(candidates) > _SWEEP_AT_ANY_TIME_ENTRIES:
+            self._insertions_until_sweep = len(candidates) // _SWEEP_WAIT_PARTS
+
+    def _let_in(self, key: Hashable, value: object, terms: Terms, left: _Left) -> None:
+        old = self.entries.get(key)
+        if old is None:
+            victims = self.policy.add(key, value, terms)
+        else:
+            gone: EvictionCause = (
+                "expired" if old.terms.stale_until <= terms.created_at else "replaced"
+            )
+            # Its hits are still counted while another takes its place: read it as it was.
+            victims = self.policy.replace(key, old, value, terms)
+            self._note_left(key, old, gone, left)
+        for victim_key, victim in victims:
+            self._note_left(victim_key, victim, "capacity", left)
+        if terms.tags:
+            self.tags.add(key, terms.tags)
+        self._earliest_end = min(self._earliest_end, terms.stale_until)
+
+    def remove(self, key: Hashable) -> bool:
+        """Take out an entry; return whether it was there, and not expired."""
+        left: _Left = []
+        with self.lock:
+            entry = self.entries.get(key)
+            is_over = entry is not None and entry.terms.expires_at <= self._clock()
+            self._take_out(key, "expired" if is_over else "explicit", left)
+        self._tell(left)
+        return bool(left) and not is_over
+
+    def remove_tagged(self, tags: tuple[str, ...]) -> int:
+        """Take out what carries any of the tags; return how many that were."""
+        left: _Left = []
+        with self.lock:
+            for key in self.tags.keys_of(tags):
+                self._take_out(key, "invalidated", left)
+        self._tell(left)
+        return len(left)
+
+    def remove_expired(self, keys: Iterable[Hashable] | None = None) -> int:
+        """Take out those of the keys (None: of all) that may not be served; return how many."""
+        left: _Left = []
+        with self.lock:
+            now = self._clock()
+            if keys is None:
+                keys = [key for key, _ in self.policy.held()]
+            for key in keys:
+                entry = self.entries.get(key)
+                if entry is not None and entry.terms.stale_until <= now:
+                    self._take_out(key, "expired", left)
+        self._tell(left)
+        return len(left)
+
+    def clear(self) -> None:
+        """Take out everything."""
+        with self.lock:
+            gone = self.policy.clear()
+            self.tags.clear()
+            self._counters.causes["explicit"] += len(gone)
+        self._tell([(key, entry.value, "explicit") for key, entry in gone])
+
+    def resize(self, max_bytes: int, max_entries: int | None) -> None:
+        """Change the bounds; what has expired goes first."""
+        left: _Left = []
+        with self.lock:
+            self._sweep(self._clock(), left)
+            for key, entry in self.policy.resize(max_bytes, max_entries):
+                self._note_left(key, entry, "capacity", left)
+        self._tell(left)
+
+    def _take_out(self, key: Hashable, cause: EvictionCause, left: _Left) -> None:
+        entry = self.policy.remove(key)
+        if entry is not None:
+            self._note_left(key, entry, cause, left)
+
+    def _note_left(self, key: Hashable, entry: Entry, cause: EvictionCause, left: _Left) -> None:
+        self._counters.causes[cause] += 1
+        if entry.terms.tags:
+            self.tags.discard(key, entry.terms.tags)
+        left.append((key, entry.value, cause))
+
+    def _tell(self, left: _Left) -> None:
+        for listener in self.listeners:
+            for key, value, cause in left:
+                try:
+                    listener(key, value, cause)
+                except Exception:
+                    self._counters.listener_errors += 1
+                    _logger.warning("a listener failed on %r (%s)", key, cause, exc_info=True)
