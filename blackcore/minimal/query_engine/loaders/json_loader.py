@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import (
     DatabaseFormatError,
@@ -21,11 +21,12 @@ from ..errors import (
     UnknownDatabaseError,
 )
 from ..settings import LoaderSettings
-from .catalog import ALLOWED, Catalog, DatabaseFile, scan_directory
+from .catalog import ALLOWED, Catalog, scan_directory
 from .collector import collector_paused
 from .decoding import decode_array, decode_lines
 from .progress import LoadMeter, ProgressCallback
-from .reading import CompressionError, Stamp, read_blocks
+from .reading import CompressionError, read_blocks
+from .slots import FileState, Slot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,52 +45,6 @@ class LoadResult:
 
     loaded: Mapping[str, list[Record]]
     failed: Mapping[str, LoaderError]
-
-
-class _State(NamedTuple):
-    """How things stood with a file when it was last looked at."""
-
-    file: DatabaseFile
-    stamp: Stamp
-    refreshes: int
-    version: str
-
-
-class _Slot:
-    """What is kept of one file; `lock` is held by whoever reads it."""
-
-    __slots__ = ("kept", "loading", "lock", "refreshes", "state")
-
-    def __init__(self) -> None:
-        self.kept: tuple[str, list[Record]] | None = None
-        self.refreshes = 0
-        self.state: _State | None = None
-        self.restart_in_child()
-
-    def restart_in_child(self) -> None:
-        """Make a new lock: the thread that held it does not exist in a forked child."""
-        self.lock = threading.RLock()
-        self.loading = False
-
-    def rows_of(self, version: str) -> list[Record] | None:
-        kept = self.kept  # read once: another thread may replace it
-        return kept[1] if kept is not None and kept[0] == version else None
-
-    def state_of(self, file: DatabaseFile, seen: tuple[int, int, int, int]) -> _State:
-        """Return the state of a file, the same object for as long as nothing changes."""
-        state = self.state
-        refreshes = self.refreshes
-        if (
-            state is not None
-            and state.stamp == seen
-            and state.refreshes == refreshes
-            and state.file is file
-        ):
-            return state
-        stamp = Stamp(*seen)
-        version = f"{stamp}+{refreshes}" if refreshes else str(stamp)
-        self.state = state = _State(file, stamp, refreshes, version)
-        return state
 
 
 class JSONDataLoader:
@@ -144,7 +99,7 @@ class JSONDataLoader:
         self._on_progress = on_progress
         self._settings = settings or LoaderSettings()
         self._scan_lock = threading.RLock()
-        self._slots: dict[str, _Slot] = {}
+        self._slots: dict[str, Slot] = {}
         self._catalog = Catalog()
         if not self._rescan().by_name:
             raise DataDirectoryError(
@@ -265,13 +220,13 @@ class JSONDataLoader:
             catalog = scan_directory(self._directory, self._catalog)
             present = {file.file_name for file in catalog.by_name.values()}
             for file_name in present - self._slots.keys():
-                self._slots[file_name] = _Slot()
+                self._slots[file_name] = Slot()
             for file_name in self._slots.keys() - present:
                 self._slots[file_name].kept = None
             self._catalog = catalog  # last: who finds a file in it without the lock finds its slot
             return catalog
 
-    def _now(self, name: str) -> tuple[_Slot, _State]:
+    def _now(self, name: str) -> tuple[Slot, FileState]:
         """Return what is kept of a database, and how things stand with its file at this moment."""
         file = self._catalog.by_name.get(name) or self._rescan().find(name)
         try:
@@ -307,12 +262,12 @@ class JSONDataLoader:
             "read it; write to a temporary file and rename it into place, or stop writing"
         )
 
-    def _stood_still(self, name: str, before: _State, began_ns: int) -> bool:
+    def _stood_still(self, name: str, before: FileState, began_ns: int) -> bool:
         """Return whether a database is now what it was before a read began at this time."""
         unchanged = self._now(name)[1].version == before.version
         return unchanged and not before.stamp.unsettled_ns(began_ns)
 
-    def _still(self, name: str) -> tuple[_Slot, _State]:
+    def _still(self, name: str) -> tuple[Slot, FileState]:
         """Return what `_now` does, after a file just written had time to settle."""
         slot, now = self._now(name)
         if now.stamp != now.file.stamp:  # its head may say another name now
@@ -324,7 +279,7 @@ class JSONDataLoader:
             slot, now = self._now(name)
         return slot, now
 
-    def _read(self, now: _State, meter: LoadMeter) -> list[Record]:
+    def _read(self, now: FileState, meter: LoadMeter) -> list[Record]:
         """Return the records in a file as it is at this moment."""
         shown = str(self._shown / now.file.file_name)
         meter.begin_reading(now.stamp.size_bytes)
