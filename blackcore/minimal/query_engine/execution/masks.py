@@ -138,9 +138,8 @@ def _in_numbers(members: tuple[object, ...], values: SortKeys) -> Mask | None:
 def _exact(number: float, dtype: np.dtype[np.generic]) -> float | None:
     """Return the number as the column's type, None where no value of that type equals it."""
     if dtype == np.int64:
-        if not math.isfinite(number) or number != int(number):
-            return None
-        return int(number) if _INT64_MIN <= number <= _INT64_MAX else None
+        fits = _INT64_MIN <= number <= _INT64_MAX and number == int(number)
+        return int(number) if fits else None
     nearest = _nearest_float(number)
     return nearest if nearest == number else None
 
@@ -178,13 +177,11 @@ _INCLUSIVE_BELOW = {
 
 
 def _compare_integers(operator: QueryOperator, operand: float, values: SortKeys) -> Mask:
-    if operator in (QueryOperator.GT, QueryOperator.LTE):
-        bound: float = operand if not math.isfinite(operand) else math.floor(operand)
-    else:
-        bound = operand if not math.isfinite(operand) else math.ceil(operand)
-    if not _INT64_MIN <= bound <= _INT64_MAX:
+    if not _INT64_MIN <= operand <= _INT64_MAX:
         wants_greater = operator in (QueryOperator.GT, QueryOperator.GTE)
-        return np.full(len(values), wants_greater == (bound < 0), dtype=np.bool_)
+        return np.full(len(values), wants_greater == (operand < 0), dtype=np.bool_)
+    rounds_down = operator in (QueryOperator.GT, QueryOperator.LTE)
+    bound = math.floor(operand) if rounds_down else math.ceil(operand)
     return _NUMPY_ORDERINGS[operator](values, np.int64(bound))
 
 

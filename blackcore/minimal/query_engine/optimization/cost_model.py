@@ -66,7 +66,7 @@ class CostModel:
         """
         if isinstance(condition, QueryFilter):
             return self._filter_ways(condition, statistics, surviving)
-        ways = dict.fromkeys((Way.COLUMN, Way.SURVIVORS), 0.0)
+        ways = dict.fromkeys((Way.COLUMN, Way.SURVIVORS, Way.ROWS), 0.0)
         for member in condition.filters:
             costs = self.ways(member, statistics, surviving)
             for way in ways:

@@ -1,0 +1,16 @@
+"""Profiles of the property tests: the same cases at every run, more of them in `make test-deep`."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "default",
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.register_profile("deep", settings.get_profile("default"), max_examples=10_000)
+settings.load_profile("default")

@@ -1,0 +1,67 @@
+"""Whatever way a plan goes, the answer is the plain evaluator's: rows, order and count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+
+from blackcore.minimal.query_engine.data import Records
+from blackcore.minimal.query_engine.execution import Executor
+from blackcore.minimal.query_engine.optimization import (
+    CostBasedOptimizer,
+    ExecutionPlan,
+    Way,
+    gather,
+)
+from blackcore.minimal.query_engine.optimization.query_optimizer import (
+    needed_fields,
+    plan_as_written,
+)
+from blackcore.minimal.query_engine.query import StructuredQuery, evaluate
+from blackcore.minimal.query_engine.settings import ExecutionSettings
+from tests.strategies import questions
+
+ROWS_ONLY = ExecutionSettings(columns_from_rows=10**9, answer_prefix_rows=1)
+COLUMNS = ExecutionSettings(columns_from_rows=0, answer_prefix_rows=1)
+Question = tuple[list[dict[str, Any]], StructuredQuery]
+
+
+def plan_of(query: StructuredQuery, records: Records, settings: ExecutionSettings) -> ExecutionPlan:
+    statistics = gather(records, needed_fields(query))
+    return CostBasedOptimizer(settings=settings).optimize_query(query, statistics).plan
+
+
+def assert_answers(plan: ExecutionPlan, records: Records, query: StructuredQuery) -> None:
+    answer, _ = Executor(COLUMNS).execute(plan, records)
+    expected = evaluate(query, records.rows)
+    assert answer.total_rows == len(expected)
+    page = query.pagination
+    if page is None:
+        assert answer.ids.tolist() == expected
+    else:
+        assert answer.covers(page.stop)
+        assert answer.ids[page.start : page.stop].tolist() == expected[page.start : page.stop]
+
+
+@given(questions())
+def test_plans_for_rows_and_for_columns_cold_and_warm_answer_like_the_evaluator(
+    question: Question,
+) -> None:
+    rows, query = question
+    records = Records("db", rows)
+    assert_answers(plan_of(query, records, ROWS_ONLY), records, query)
+    for _ in ("cold", "warm"):
+        assert_answers(plan_of(query, records, COLUMNS), records, query)
+
+
+@given(questions())
+def test_every_way_forced_on_every_stage_answers_like_the_evaluator(question: Question) -> None:
+    rows, query = question
+    records = Records("db", rows)
+    plan = plan_of(query, records, COLUMNS)
+    assert_answers(plan_as_written(query, len(rows)), records, query)
+    for way in Way:
+        stages = tuple(replace(stage, way=way) for stage in plan.filter_stages)
+        assert_answers(replace(plan, filter_stages=stages), records, query)
