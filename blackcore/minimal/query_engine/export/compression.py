@@ -1,4 +1,4 @@
-"""Compressed output, in a thread of its own so that formatting goes on meanwhile."""
+"""Output in a thread of its own, compressed or not, so that formatting goes on meanwhile."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Compression: TypeAlias = Literal["infer", "none", "gzip", "zstd"]
 SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 _LEVELS = {"gzip": (0, 9, 6), "zstd": (1, 22, 3)}
-_BLOCKS_AHEAD = 4
+_BLOCKS_AHEAD = 3
 
 
 class Codec(Protocol):
@@ -57,7 +57,19 @@ def codec_for(compression: Compression, level: int | None) -> Codec | None:
     return zstandard.ZstdCompressor(level=level).compressobj()
 
 
-class CompressedSink:
+class Uncompressed:
+    """The codec that leaves bytes as they are."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Return the data."""
+        return data
+
+    def flush(self) -> bytes:
+        """Return nothing: nothing was held back."""
+        return b""
+
+
+class ThreadedSink:
     """Compresses blocks in its own thread and passes them on, a few blocks behind the writer.
 
     Use with ``contextlib.closing``; ``finish`` says that all was written. Errors of the inner
@@ -69,7 +81,7 @@ class CompressedSink:
         self._codec = codec
         self._blocks: queue.Queue[bytes | None] = queue.Queue(_BLOCKS_AHEAD)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="export-compress")
+        self._thread = threading.Thread(target=self._run, name="export-write")
         self._thread.start()
 
     def write(self, block: bytes, /) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
+from operator import countOf, itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
 from blackcore.minimal.query_engine.errors import ExportValueError, did_you_mean
@@ -31,14 +31,16 @@ def look_ahead(
     Columns stand in the order in which they are first seen.
     """
     ahead: list[Slice] = []
+    found: dict[str, None] = {}
     rows, room_bytes = 0, settings.chunk_bytes
     for piece in slices:
         ahead.append(piece)
+        _find_columns(piece, flatten, found)
         rows += len(piece)
         room_bytes -= rough_bytes(piece[-1]) * len(piece)
         if rows >= settings.chunk_rows or room_bytes <= 0:
             break
-    return ahead, columns_of(ahead, flatten)
+    return ahead, tuple(found)
 
 
 def columns_of(slices: Iterable[Slice], flatten: str | None) -> tuple[str, ...]:
@@ -49,11 +51,15 @@ def columns_of(slices: Iterable[Slice], flatten: str | None) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     for rows in slices:
-        for row in rows:
-            keys = row if flatten is None else flat_row(row, flatten)
-            if not found.keys() >= keys.keys():
-                found.update(dict.fromkeys(keys))
+        _find_columns(rows, flatten, found)
     return tuple(found)
+
+
+def _find_columns(rows: Slice, flatten: str | None, found: dict[str, None]) -> None:
+    for row in rows:
+        keys = row if flatten is None else flat_row(row, flatten)
+        if not found.keys() >= keys.keys():
+            found.update(dict.fromkeys(keys))
 
 
 def flat_row(row: Row, separator: str) -> dict[str, object]:
@@ -99,7 +105,7 @@ class Projection:
         """
         if self._flatten is not None:
             rows = [flat_row(row, self._flatten) for row in rows]
-        if self._watch and set(map(len, rows)) != {len(self.columns)}:
+        if self._watch and countOf(map(len, rows), len(self.columns)) != len(rows):
             self._check_keys(rows, done_rows)
         try:
             return list(map(self._pick, rows))

@@ -5,18 +5,22 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from .csv_columns import Projection, look_ahead
+from .csv_columns import Cells, Projection, look_ahead
+from .csv_fast import SliceEditor
 from .csv_lines import LineWriter
 from .json_values import key_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+    from typing import TypeVar
 
     from blackcore.minimal.query_engine.settings import ExportSettings
 
     from .options import CsvOptions
     from .progress import Tally
     from .sources import Slice
+
+    Piece = TypeVar("Piece", bound=Sized)
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -45,31 +49,58 @@ def csv_text(
     """
     slices = iter(slices)
     found = options.fieldnames is None
-    columns = options.fieldnames if options.fieldnames is not None else columns
+    columns = columns if options.fieldnames is None else options.fieldnames
     if columns is None:
         ahead, columns = look_ahead(slices, options.flatten, settings)
         slices = chain(ahead, slices)
     projection = Projection(columns, options, tally, found=found)
-    titles = [options.rename.get(name, key_text(name)) for name in columns]
-    lines = LineWriter(options, titles)
-    yield from _counted(_head(lines, titles, options), tally)
-    for rows in slices:
-        piece = lines.lines(projection.tuples(rows, tally.rows), tally.rows)
-        tally.rows += len(rows)
-        yield from _counted(piece, tally)
-    if options.last_line is not None:
-        last = options.last_line.replace("{rows}", str(tally.rows)) + options.line_end
-        yield from _counted(last.encode(), tally)
+    table = CsvTable(columns, options)
+
+    def encode(rows: Slice) -> bytes:
+        return table.lines(projection.tuples(rows, tally.rows), tally.rows)
+
+    return table.text(slices, encode, tally)
 
 
-def _counted(piece: bytes, tally: Tally) -> Iterator[bytes]:
-    if piece:
-        tally.bytes += len(piece)
-        yield piece
+class CsvTable:
+    """The text of one CSV file whose columns are known. One instance belongs to one export."""
+
+    def __init__(self, columns: Sequence[str], options: CsvOptions) -> None:
+        self._titles = [options.rename.get(name, key_text(name)) for name in columns]
+        self._options = options
+        self._any = LineWriter(options, self._titles)
+        self._fast = SliceEditor(options, len(columns))
+
+    def lines(self, rows: Sequence[Cells], done_rows: int) -> bytes:
+        """Return the rows as whole lines, in the fastest way that is right for them.
+
+        Raises:
+            ExportValueError: a value has no text.
+        """
+        fast = self._fast.lines(rows) if self._fast.usable else None
+        return self._any.lines(rows, done_rows) if fast is None else fast
+
+    def text(
+        self, pieces: Iterable[Piece], encode: Callable[[Piece], bytes], tally: Tally
+    ) -> Iterator[bytes]:
+        """Yield the header, the pieces as ``encode`` writes them, and the last line."""
+        yield from _counted(self._head(), tally)
+        for piece in pieces:
+            text = encode(piece)
+            tally.rows += len(piece)
+            yield from _counted(text, tally)
+        if self._options.last_line is not None:
+            last = self._options.last_line.replace("{rows}", str(tally.rows))
+            yield from _counted((last + self._options.line_end).encode(), tally)
+
+    def _head(self) -> bytes:
+        start = _BOM if self._options.bom else b""
+        if not self._options.header or not self._titles:
+            return start
+        return start + self._any.lines([self._titles], -1)
 
 
-def _head(lines: LineWriter, titles: list[str], options: CsvOptions) -> bytes:
-    start = _BOM if options.bom else b""
-    if not options.header or not titles:
-        return start
-    return start + lines.lines([titles], -1)
+def _counted(text: bytes, tally: Tally) -> Iterator[bytes]:
+    if text:
+        tally.bytes += len(text)
+        yield text

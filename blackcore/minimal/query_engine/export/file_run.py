@@ -41,13 +41,14 @@ class FileRun:
         Raises:
             ExportError: the target, an option or a row would not do.
         """
-        feed = self.job.data if is_async(self.job.data) else None
+        job = self.job.beside_loop()
+        feed = job.data if is_async(job.data) else None
         with ExitStack() as cleanup:
             callback = self._callback(cleanup)
-            async with Crew(feed, self.job.settings, callback) as crew:
+            async with Crew(feed, job.settings, callback) as crew:
                 handoff = crew.handoff
                 work = crew.submit(
-                    lambda: self.job.write(
+                    lambda: job.write(
                         self.target,
                         self.target_options,
                         pause=handoff.pause,
@@ -56,7 +57,7 @@ class FileRun:
                     )
                 )
                 rows = await crew.result(work)
-                await crew.finish(self.job.tally.report(finished=True))
+                await crew.finish(job.tally.report(finished=True))
                 return rows
 
     def here(self) -> int:

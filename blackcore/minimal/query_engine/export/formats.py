@@ -11,11 +11,13 @@ from blackcore.minimal.query_engine.errors import ExportOptionError, did_you_mea
 
 from .compression import SUFFIXES as COMPRESSION_SUFFIXES
 from .csv_writer import csv_text
-from .json_writer import json_array, json_lines
+from .json_writer import array_encoder, json_array, json_lines, lines_encoder
 from .options import CsvOptions, JsonOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    import polars as pl
 
     from blackcore.minimal.query_engine.settings import ExportSettings
 
@@ -97,5 +99,26 @@ def text_of(
     """
     if isinstance(options, CsvOptions):
         return csv_text(slices, options, tally, settings, columns=columns)
-    write = json_lines if chosen == "jsonl" else json_array
-    return write(slices, options, tally)
+    if chosen == "jsonl":
+        return json_lines(slices, lines_encoder(options), options, tally)
+    return json_array(slices, array_encoder(options), options, tally)
+
+
+def text_of_frame(
+    frame: pl.DataFrame,
+    parts: Iterable[pl.DataFrame],
+    chosen: Format,
+    options: TextOptions,
+    tally: Tally,
+) -> Iterator[bytes]:
+    """Yield the text of all parts of a frame in pieces of whole rows, counted by the tally.
+
+    Raises:
+        ExportValueError: a value that the format cannot hold.
+    """
+    from .frames import frame_csv, frame_json_array, frame_json_lines
+
+    if isinstance(options, CsvOptions):
+        return frame_csv(parts, frame, options, tally)
+    write = frame_json_lines if chosen == "jsonl" else frame_json_array
+    return write(parts, options, tally)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from blackcore.minimal.query_engine.errors import ExportError, ExportOptionError
 
 from .csv_columns import columns_of
-from .formats import Format, TextOptions, text_of
+from .formats import Format, TextOptions, text_of, text_of_frame
 from .options import CsvOptions
 from .pipeline import Stopped, paused
 from .progress import ExportProgress, Tally
-from .sources import Rows, Slice, is_once, slices_of, slices_of_chunks
+from .sources import ArrowStream, Rows, Slice, is_once, slices_of, slices_of_chunks
 from .targets import Target, TargetOptions, open_target
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ class ExportJob:
     options: TextOptions
     settings: ExportSettings
     tally: Tally = field(repr=False)
+
+    def beside_loop(self) -> ExportJob:
+        """Return the same job in slices short enough for an event loop beside it."""
+        short = min(self.settings.slice_rows, self.settings.shared_slice_rows)
+        return replace(self, settings=replace(self.settings, slice_rows=short))
 
     def write(
         self,
@@ -55,8 +60,13 @@ class ExportJob:
         Raises:
             ExportError: the target, an option or a row would not do.
         """
-        durable = self.settings.durable
-        with open_target(target, target_options, self.tally, durable=durable) as sink:
+        with open_target(
+            target,
+            target_options,
+            self.tally,
+            durable=self.settings.durable,
+            threaded=isinstance(self.data, ArrowStream),
+        ) as sink:
             for block in self.blocks(pause=pause, chunks=chunks):
                 sink.write(block)
                 progress = None if report is None else self.tally.due()
@@ -66,7 +76,7 @@ class ExportJob:
 
     def blocks(
         self, *, pause: Pause, chunks: Iterable[Sequence[object]] | None = None
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes, None, None]:
         """Yield the text in blocks of at least ``block_bytes``, the last one excepted.
 
         Raises:
@@ -85,11 +95,24 @@ class ExportJob:
                 self.data.close()
 
     def _pieces(self, pause: Pause, chunks: Iterable[Sequence[object]] | None) -> Iterator[bytes]:
+        if chunks is None and isinstance(self.data, ArrowStream) and not self._flattens():
+            return self._frame_pieces(self.data, pause)
         columns = self._gathered(pause)
         slices = paused(self._slices(chunks), pause)
         return text_of(
             slices, self.chosen, self.options, self.tally, self.settings, columns=columns
         )
+
+    def _flattens(self) -> bool:
+        return isinstance(self.options, CsvOptions) and self.options.flatten is not None
+
+    def _frame_pieces(self, data: ArrowStream, pause: Pause) -> Iterator[bytes]:
+        from .frames import frame_of, frame_parts
+
+        frame = frame_of(data)
+        self.tally.total_rows = frame.height
+        parts = frame_parts(frame, self.settings.chunk_bytes)
+        return text_of_frame(frame, paused(parts, pause), self.chosen, self.options, self.tally)
 
     def _slices(self, chunks: Iterable[Sequence[object]] | None) -> Iterator[Slice]:
         if chunks is not None:

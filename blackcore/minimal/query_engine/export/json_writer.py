@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import msgspec
 import orjson
@@ -12,18 +12,24 @@ import orjson
 from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValueError
 
 from .json_values import EXACT, UnserializableError, ValuePolicy, exact_value, first_non_finite
-from .sources import Slice
 
 if TYPE_CHECKING:
     from .options import JsonOptions
     from .progress import Tally
+    from .sources import Slice
 
 # orjson wraps whatever it meets in a TypeError; msgspec lets each error through
 _REFUSALS = (TypeError, ValueError, OverflowError, RecursionError)
-_Encoder: TypeAlias = Callable[[Slice, int], bytes]
+T = TypeVar("T", bound=Sized)
+ArrayEncoder: TypeAlias = Callable[[T, int], memoryview]
+"""From rows, and how many went before them, to their JSON without the brackets around it."""
+LinesEncoder: TypeAlias = Callable[[T, int], bytes]
+"""From rows, and how many went before them, to their lines."""
 
 
-def json_array(slices: Iterable[Slice], options: JsonOptions, tally: Tally) -> Iterator[bytes]:
+def json_array(
+    slices: Iterable[T], encode: ArrayEncoder[T], options: JsonOptions, tally: Tally
+) -> Iterator[bytes]:
     """Yield one JSON array, or the object that wraps it, in pieces of whole rows.
 
     Raises:
@@ -32,7 +38,8 @@ def json_array(slices: Iterable[Slice], options: JsonOptions, tally: Tally) -> I
 
     >>> from blackcore.minimal.query_engine.export import JsonOptions
     >>> from blackcore.minimal.query_engine.export.progress import Tally
-    >>> b"".join(json_array([[{"a": 1}], [{"a": None}]], JsonOptions(), Tally()))
+    >>> slices, options = [[{"a": 1}], [{"a": None}]], JsonOptions()
+    >>> b"".join(json_array(slices, array_encoder(options), options, Tally()))
     b'[{"a":1},{"a":null}]'
     """
     if options.count_key is not None:
@@ -40,10 +47,9 @@ def json_array(slices: Iterable[Slice], options: JsonOptions, tally: Tally) -> I
             "JsonOptions.count_key is for lines; an array ends with its bracket"
         )
     frame = _frame(options)
-    encode = _array_encoder(options)
     lead = frame.opening
     for rows in slices:
-        piece = lead + encode(rows, tally.rows)
+        piece = lead + encode(rows, tally.rows)  # bytes + view: one copy
         tally.rows += len(rows)
         tally.bytes += len(piece)
         yield piece
@@ -92,7 +98,7 @@ def _policy(options: JsonOptions) -> ValuePolicy:
     return ValuePolicy(decimals=options.decimals, non_finite=options.non_finite)
 
 
-def _array_encoder(options: JsonOptions) -> _Encoder:
+def array_encoder(options: JsonOptions) -> ArrayEncoder[Slice]:
     """Return a function from rows to their JSON, without the brackets around them."""
     policy = _policy(options)
     hook = policy.hook()
@@ -101,7 +107,7 @@ def _array_encoder(options: JsonOptions) -> _Encoder:
     flags |= orjson.OPT_INDENT_2 if options.indent else 0
     deeper = options.indent and options.wrap_key is not None
 
-    def encode(rows: Slice, done_rows: int) -> bytes:
+    def encode(rows: Slice, done_rows: int) -> memoryview:
         try:
             text = orjson.dumps(rows, default=hook, option=flags)
         except _REFUSALS:
@@ -111,13 +117,15 @@ def _array_encoder(options: JsonOptions) -> _Encoder:
                 _refuse_non_finite(rows, done_rows)
         if deeper:  # a raw line end is never inside a string
             text = text.replace(b"\n", b"\n  ")
-            return text[2 : -len(b"\n  ]")]
-        return text[2:-2] if options.indent else text[1:-1]
+            return memoryview(text)[2 : -len(b"\n  ]")]
+        return memoryview(text)[2:-2] if options.indent else memoryview(text)[1:-1]
 
     return encode
 
 
-def json_lines(slices: Iterable[Slice], options: JsonOptions, tally: Tally) -> Iterator[bytes]:
+def json_lines(
+    slices: Iterable[T], encode: LinesEncoder[T], options: JsonOptions, tally: Tally
+) -> Iterator[bytes]:
     r"""Yield one JSON object a line, in pieces of whole lines.
 
     Raises:
@@ -126,13 +134,13 @@ def json_lines(slices: Iterable[Slice], options: JsonOptions, tally: Tally) -> I
 
     >>> from blackcore.minimal.query_engine.export import JsonOptions
     >>> from blackcore.minimal.query_engine.export.progress import Tally
-    >>> b"".join(json_lines([[{"a": 1}, {"b": "x"}]], JsonOptions(), Tally()))
+    >>> slices, options = [[{"a": 1}, {"b": "x"}]], JsonOptions()
+    >>> b"".join(json_lines(slices, lines_encoder(options), options, Tally()))
     b'{"a":1}\n{"b":"x"}\n'
     """
     if options.indent or options.wrap_key is not None:
         name = "indent" if options.indent else "wrap_key"
         raise ExportOptionError(f"JsonOptions.{name} is not for lines: each row is one line")
-    encode = _lines_encoder(options)
     for rows in slices:
         piece = encode(rows, tally.rows)
         tally.rows += len(rows)
@@ -144,7 +152,8 @@ def json_lines(slices: Iterable[Slice], options: JsonOptions, tally: Tally) -> I
         yield end
 
 
-def _lines_encoder(options: JsonOptions) -> _Encoder:
+def lines_encoder(options: JsonOptions) -> LinesEncoder[Slice]:
+    """Return a function from rows to their lines."""
     policy = _policy(options)
     flags = EXACT | orjson.OPT_APPEND_NEWLINE | (orjson.OPT_SORT_KEYS if options.sort_keys else 0)
     fast = _fast_lines(options, policy)

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_WORK_SECONDS = 0.001
+_REST_SECONDS = 1e-6  # in truth some 60 microseconds: the system's timers are no finer
+
+
 class Stopped(Exception):  # noqa: N818 - a signal between our own threads, never seen outside
     """The export was cancelled: the thread is to clean up and end."""
 
@@ -52,6 +56,7 @@ class Handoff:
         self._bytes = 0
         self._room = asyncio.Event()
         self._stopped = threading.Event()
+        self._next_rest = 0.0
 
     async def put(self, chunk: Sequence[object]) -> None:
         """Add a chunk as soon as there is room; an empty Handoff has room for any."""
@@ -94,7 +99,11 @@ class Handoff:
         """
         if self._stopped.is_set():
             raise Stopped
-        time.sleep(0)
+        now = time.perf_counter()
+        if now >= self._next_rest:
+            # sleep(0) gives the lock up but takes it back before a waiting loop has woken
+            time.sleep(_REST_SECONDS)
+            self._next_rest = time.perf_counter() + _WORK_SECONDS
 
 
 def _estimate(chunk: Sequence[object]) -> int:

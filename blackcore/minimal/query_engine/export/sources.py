@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
+from operator import countOf
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValueError
@@ -17,6 +18,7 @@ Row: TypeAlias = Mapping[str, object]
 Slice: TypeAlias = Sequence[Row]
 
 _SAMPLE_ROWS = 32
+_GATHERED_ROWS = 250  # handed from the loop to the thread at a time
 _PIECE_BYTES = 128 * 1024
 
 
@@ -150,7 +152,7 @@ def require_slice(piece: Sequence[object], done_rows: int) -> Slice:
     Raises:
         ExportValueError: one is not; the message says which.
     """
-    if set(map(type, piece)) == {dict}:
+    if countOf(map(type, piece), dict) == len(piece):
         return piece  # type: ignore[return-value]  # every member is a dict
     return [require_row(row, done_rows + number) for number, row in enumerate(piece, 1)]
 
@@ -199,6 +201,7 @@ async def chunks_from_async(
     Nothing is looked into but the size of every few rows: the checks belong to another thread.
     """
     piece: list[object] = []
+    most_rows = min(settings.chunk_rows, _GATHERED_ROWS)
     room_bytes, next_look = settings.chunk_bytes, 1
     async for item in data:
         if isinstance(item, (list, tuple)):
@@ -211,8 +214,8 @@ async def chunks_from_async(
         if len(piece) < next_look:
             continue
         room_bytes -= rough_bytes(item) * _SAMPLE_ROWS
-        next_look = min(len(piece) + _SAMPLE_ROWS, settings.slice_rows)
-        if room_bytes <= 0 or len(piece) >= settings.slice_rows:
+        next_look = min(len(piece) + _SAMPLE_ROWS, most_rows)
+        if room_bytes <= 0 or len(piece) >= most_rows:
             yield piece
             piece, next_look, room_bytes = [], 1, settings.chunk_bytes
     if piece:

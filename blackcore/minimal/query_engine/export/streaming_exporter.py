@@ -8,32 +8,41 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from blackcore.minimal.query_engine.errors import ExportOptionError
 from blackcore.minimal.query_engine.settings import ExportSettings
 
+from .compression import codec_for
 from .file_run import FileRun
 from .formats import Format, TextOptions, format_of, options_for
 from .job import ExportJob
 from .progress import ProgressCallback, Tally
 from .sources import Rows, known_rows, require_rows
+from .stream_run import stream
 from .targets import Target, TargetOptions
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from .atomic_file import OnExists
     from .compression import Compression
     from .options import CsvOptions, JsonOptions
 
 
-class FileArguments(TypedDict, total=False):
-    """What every export to a file takes beside its data, target and options."""
+class StreamArguments(TypedDict, total=False):
+    """What every stream takes beside its data and options."""
 
     total_rows: int | None
     """How many rows will come, for progress; lists and frames say it themselves."""
-    progress: bool
-    """True draws a tqdm bar (extra ``progress``)."""
     on_progress: ProgressCallback | None
     """Called with each ExportProgress, instead of the exporter's own callback."""
+    compression: Compression
+    """``none``, ``gzip`` or ``zstd``; a file's is ``infer`` unless given: by .gz or .zst."""
+
+
+class FileArguments(StreamArguments, total=False):
+    """What every export to a file takes beside its data, target and options."""
+
+    progress: bool
+    """True draws a tqdm bar (extra ``progress``)."""
     on_exists: OnExists
     """``replace`` unless given; ``error`` refuses a path that exists."""
-    compression: Compression
-    """``infer`` unless given: by the suffix .gz or .zst; else ``none``, ``gzip``, ``zstd``."""
     compression_level: int | None
     """As the format counts: 6 for gzip and 3 for zstd unless given."""
 
@@ -186,6 +195,60 @@ class StreamingExporter:
         return self.export(
             data_iterator, output_path, "jsonl", chunk_size, options=options, **arguments
         )
+
+    def stream_csv(
+        self,
+        data: Rows,
+        chunk_size: int | None = None,
+        *,
+        options: CsvOptions | None = None,
+        **arguments: Unpack[StreamArguments],
+    ) -> AsyncGenerator[bytes, None]:
+        """Return an async generator of CSV in blocks, for the body of an HTTP response.
+
+        The first block is ready before anything is yielded, so that an error in it can still
+        become an error status; a later one raises. One block is formatted ahead, no more, until
+        the consumer asks again. ``aclose`` (which a server calls when its client goes away) ends
+        the thread and closes the source.
+
+        Raises:
+            ExportOptionError: an option that cannot be; at once, before any iteration.
+        """
+        return self._stream(data, "csv", chunk_size, options, arguments)
+
+    def stream_json(
+        self,
+        data: Rows,
+        chunk_size: int | None = None,
+        *,
+        options: JsonOptions | None = None,
+        **arguments: Unpack[StreamArguments],
+    ) -> AsyncGenerator[bytes, None]:
+        """Return an async generator of one JSON array in blocks; ``stream_csv`` says the rest."""
+        return self._stream(data, "json", chunk_size, options, arguments)
+
+    def stream_jsonl(
+        self,
+        data: Rows,
+        chunk_size: int | None = None,
+        *,
+        options: JsonOptions | None = None,
+        **arguments: Unpack[StreamArguments],
+    ) -> AsyncGenerator[bytes, None]:
+        """Return an async generator of JSON lines in blocks; ``stream_csv`` says the rest."""
+        return self._stream(data, "jsonl", chunk_size, options, arguments)
+
+    def _stream(
+        self,
+        data: Rows,
+        chosen: Format,
+        chunk_size: int | None,
+        options: TextOptions | None,
+        arguments: StreamArguments,
+    ) -> AsyncGenerator[bytes, None]:
+        job = self._job(data, chosen, chunk_size, options, arguments.get("total_rows"))
+        codec = codec_for(arguments.get("compression", "none"), None)
+        return stream(job, arguments.get("on_progress") or self.on_progress, codec)
 
     def _run(
         self,

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 from blackcore.minimal.query_engine.errors import ExportOptionError, ExportPathError
 
 from .atomic_file import AtomicFile, ByteSink, OnExists
-from .compression import SUFFIXES, Codec, CompressedSink, Compression, codec_for
+from .compression import SUFFIXES, Codec, Compression, ThreadedSink, Uncompressed, codec_for
 from .options import require_choice
 
 if TYPE_CHECKING:
@@ -100,26 +100,35 @@ def write_error(name: str, error: OSError, rows: int) -> ExportPathError:
 
 @contextmanager
 def open_target(
-    target: Target, options: TargetOptions, tally: Tally, *, durable: bool
+    target: Target,
+    options: TargetOptions,
+    tally: Tally,
+    *,
+    durable: bool = True,
+    threaded: bool = False,
 ) -> Iterator[ByteSink]:
     """Give a sink for the target; a path is replaced on a clean exit and untouched on any other.
+
+    Compressed bytes are written in another thread, others if ``threaded``: that pays where the
+    writer's thread leaves the interpreter's lock alone.
 
     Raises:
         ExportPathError: the target cannot be written.
         ExportOptionError: the target is no path and no file, or cannot be compressed.
     """
     codec = codec_for(compression_of(target, options), options.compression_level)
+    sink_codec = Uncompressed() if codec is None and threaded else codec
     if not isinstance(target, (str, os.PathLike)):
         file = _opened(target, codec)
         named = _NamedErrors(file, _name_of(target), tally)
-        with _compressed(named, codec) as sink:
+        with _threaded(named, sink_codec) as sink:
             yield sink
         with named.named():
             target.flush()
         return
     with AtomicFile(Path(target), on_exists=options.on_exists, durable=durable) as atomic:
         named = _NamedErrors(atomic, os.fspath(target), tally)
-        with _compressed(named, codec) as sink:
+        with _threaded(named, sink_codec) as sink:
             yield sink
         with named.named():
             atomic.commit()
@@ -135,11 +144,11 @@ def compression_of(target: Target, options: TargetOptions) -> Compression:
 
 
 @contextmanager
-def _compressed(inner: ByteSink, codec: Codec | None) -> Iterator[ByteSink]:
+def _threaded(inner: ByteSink, codec: Codec | None) -> Iterator[ByteSink]:
     if codec is None:
         yield inner
         return
-    with closing(CompressedSink(inner, codec)) as sink:
+    with closing(ThreadedSink(inner, codec)) as sink:
         yield sink
         sink.finish()
 
