@@ -251,17 +251,14 @@ def _innermost() -> Flight | None:
 
 def _refuse_deadlock(waiting: Flight | None, target: Flight, *, blocking: int | None) -> None:
     """Raise if `target` cannot end before what would wait for it, given the thread it blocks."""
-    path = _path_to(
-        target, lambda each: each is waiting or (blocking is not None and each.led_on(blocking))
-    )
-    if path is None:
-        return
-    if waiting is not None and path[-1] is waiting:
+    if waiting is not None and (path := _path_to(target, lambda each: each is waiting)):
         start = f"the computation of {waiting.key!r} asks for {target.key!r}"
-        remedy = "compute without asking the cache for that key"
-    else:
+        remedy = "compute it without asking the cache for that key"
+    elif blocking is not None and (path := _path_to(target, lambda each: each.led_on(blocking))):
         start = f"{target.key!r} is asked for on the thread that computes {path[-1].key!r}"
         remedy = "await get_or_compute_async there"
+    else:
+        return
     links = "".join(f", which waits for {each.key!r}" for each in path[1:])
     raise SingleFlightError(f"{start}{links}: this would never end; {remedy}")
 

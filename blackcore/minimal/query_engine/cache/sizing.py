@@ -2,8 +2,9 @@
 
 Strings, bytes and the buffers of numpy, Polars and Arrow are weighed exactly. Of a long list, dict
 or tuple a few members, spread evenly, are weighed and stand for the others; what those members
-share, such as the field names of rows, is counted once. A value is visited at `_VISITS` places at
-most, so that weighing takes some 20 us however large it is.
+share, such as the field names of rows, is counted once. The deeper something lies the fewer of its
+like are looked at, so that weighing a hundred rows or a million takes the same: a thirtieth, at
+most, of a walk through all of a hundred rows of 8 fields.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ BOOKKEEPING_BYTES: Final = 160
 _ALLOCATION_BYTES: Final = 16
 _VISITS: Final = 64
 _SAMPLE: Final = 5
+_DECAY: Final = 4
+"""What is inside a member is visited at a quarter as many places."""
 _MAX_KNOWN_TYPES: Final = 1_000
 
 _getsizeof = sys.getsizeof
@@ -87,7 +90,7 @@ def _weigh(value: object, seen: set[int], visits: int) -> float:
     if identity in seen:
         return 0
     seen.add(identity)
-    if kind in _FLAT:
+    if kind in _FLAT or visits <= 0:
         return _getsizeof(value)
     if kind is dict:
         return _weigh_dict(value, seen, visits)  # type: ignore[arg-type]  # kind is dict
@@ -104,25 +107,27 @@ def _weigh(value: object, seen: set[int], visits: int) -> float:
 
 
 def _weigh_dict(value: dict[object, object], seen: set[int], visits: int) -> float:
-    if len(value) <= visits:
-        # A row, most often: its keys are seen already, its values flat.
-        weight = float(_getsizeof(value))
-        share = (visits - len(value)) // (len(value) or 1)
-        for key, member in value.items():
-            if id(key) not in seen:
-                weight += _weigh(key, seen, share)
-            if id(member) not in seen:
-                if type(member) in _FLAT:
-                    seen.add(id(member))
-                    weight += _getsizeof(member)
-                else:
-                    weight += _weigh(member, seen, share)
-        return weight
-    keys, members = value.keys(), value.values()
-    half = visits // 2
-    return (
-        _getsizeof(value) + _weigh_members(keys, seen, half) + _weigh_members(members, seen, half)
-    )
+    weight = float(_getsizeof(value))
+    if len(value) > _VISITS:
+        half = visits // 2
+        return (
+            weight
+            + _weigh_members(value.keys(), seen, half)
+            + _weigh_members(value.values(), seen, half)
+        )
+    # A row, most often: its keys are seen already, its values flat.
+    share = visits // _DECAY
+    for key, member in value.items():
+        if id(key) not in seen:
+            weight += _weigh(key, seen, share)
+        identity = id(member)
+        if identity not in seen:
+            if type(member) in _FLAT:
+                seen.add(identity)
+                weight += _getsizeof(member)
+            else:
+                weight += _weigh(member, seen, share)
+    return weight
 
 
 def _weigh_members(members: Collection[object], seen: set[int], visits: int) -> float:
@@ -131,11 +136,12 @@ def _weigh_members(members: Collection[object], seen: set[int], visits: int) -> 
     The first of a sample pays for what all share; the later half says what one more member adds.
     """
     count = len(members)
+    share = visits // _DECAY
     if count <= _SAMPLE or (count <= visits and all(type(each) in _FLAT for each in members)):
-        share = (visits - count) // (count or 1)
         return sum(_weigh(each, seen, share) for each in members)
-    taken = max(2, min(_SAMPLE, visits))
-    share = visits // taken
+    first = next(iter(members))
+    width = len(first) if type(first) is dict else 1
+    taken = max(2, min(_SAMPLE, visits // (width + 1)))
     weights = [_weigh(each, seen, share) for each in _spread(members, taken)]
     later = weights[taken // 2 :]
     return sum(weights) + (count - taken) * sum(later) / len(later)
@@ -201,7 +207,7 @@ def _weigh_estimated(value: object, seen: set[int], visits: int) -> float:  # no
 
 
 def _weigh_nbytes(value: object, seen: set[int], visits: int) -> float:  # noqa: ARG001 - a weigher
-    return _getsizeof(value, 0) + float(value.nbytes)  # type: ignore[attr-defined]
+    return float(max(_getsizeof(value), value.nbytes))  # type: ignore[attr-defined]
 
 
 _FLAT: Final = frozenset(
