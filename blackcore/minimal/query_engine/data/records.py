@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ROWS_SEARCHED_FOR_NAMES = 10_000
+_KEPT_CELLS_ROWS = 20_000  # 160 KB a field at most
 
 
 class Records:
@@ -24,6 +26,8 @@ class Records:
 
     Rows are shared with the loader and never changed. Everything derived is made once, on first
     use, and goes with the version. Thread-safe.
+
+    `row_passes` counts how often a field was looked up in the rows for want of a column.
 
     Args:
         name: of the database.
@@ -40,6 +44,7 @@ class Records:
         self._types: dict[str, FieldTypes] = {}
         self._columns: dict[str, Column | None] = {}
         self._derived: dict[object, object] = {}
+        self.row_passes: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -76,6 +81,18 @@ class Records:
         if known is None:
             known = self._types[path] = cells_of(self.rows, path)[1]
         return known
+
+    def cells(self, path: str, ids: Sequence[int] | None = None) -> tuple[list[object], FieldTypes]:
+        """Return one value per row in question (all rows for None) for a path, and their types.
+
+        The types are those of all rows in a small database, whose cells are kept, and those of the
+        rows in question in others.
+        """
+        if len(self.rows) > _KEPT_CELLS_ROWS:
+            rows = self.rows if ids is None else [self.rows[i] for i in ids]
+            return cells_of(rows, path)
+        cells, types = self.derived(("cells", path), lambda: cells_of(self.rows, path))
+        return (cells if ids is None else [cells[i] for i in ids]), types
 
     def column(self, path: str) -> Column | None:
         """Return a field's column, made on first use; None where its values have no one type."""

@@ -194,6 +194,7 @@ class _Columns:
         return self._row_mask(condition, ids)
 
     def _row_mask(self, condition: QueryFilter, ids: RowIds | None) -> Mask:
+        self.records.row_passes[condition.field] += 1
         candidates: Sequence[int] = range(len(self.records)) if ids is None else ids.tolist()
         flags = np.zeros(len(self.records), dtype=np.bool_)
         flags[self.rows.surviving(condition, candidates)] = True

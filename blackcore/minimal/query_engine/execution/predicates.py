@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from blackcore.minimal.query_engine.data.columns import cells_of
 from blackcore.minimal.query_engine.query import QueryFilter, QueryOperator, holds
 from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF, fuzzy_operand
 from blackcore.minimal.query_engine.query.patterns import compile_pattern
-from blackcore.minimal.query_engine.query.values import reach
 
 if TYPE_CHECKING:
-    from blackcore.minimal.query_engine.data import Records, Row
+    from blackcore.minimal.query_engine.data import Records
 
 Test: TypeAlias = Callable[[object], bool]
 
 _NUMBERS = frozenset({int, float})
+_TEXTS: frozenset[type] = frozenset({str, type(None)})
 _SCALARS = frozenset({type(None), bool, int, float, str})
 
 
@@ -58,9 +57,7 @@ def _surviving(
 ) -> list[int]:
     if which in (QueryOperator.REGEX, QueryOperator.FUZZY):
         return _surviving_text(condition, records, ids, timeout_seconds)
-    rows = records.rows
-    candidates = rows if len(ids) == len(rows) else [rows[i] for i in ids]
-    cells, types = cells_of(candidates, condition.field)
+    cells, types = records.cells(condition.field, None if len(ids) == len(records) else ids)
     if types.is_plain:
         test = plain_test(which, condition.value, types.types, condition.case_sensitive)
         return list(compress(ids, map(test, cells)))
@@ -214,7 +211,7 @@ def _surviving_text(
     condition: QueryFilter, records: Records, ids: Sequence[int], timeout_seconds: float
 ) -> list[int]:
     """Evaluate a pattern or a fuzzy text over the strings of the rows in one go."""
-    owners, texts = _strings(records.rows, condition.field, ids)
+    owners, texts = _strings(records, condition.field, ids)
     if not texts:
         return []
     if condition.operator is QueryOperator.FUZZY:
@@ -228,12 +225,16 @@ def _surviving_text(
     return list(dict.fromkeys(owners[k] for k in np.flatnonzero(found).tolist()))
 
 
-def _strings(rows: Sequence[Row], path: str, ids: Sequence[int]) -> tuple[list[int], list[str]]:
+def _strings(records: Records, path: str, ids: Sequence[int]) -> tuple[list[int], list[str]]:
     """Return every string that a path reaches in the rows, and the row it belongs to."""
+    cells, types = records.cells(path, None if len(ids) == len(records) else ids)
+    if types.types <= _TEXTS and not types.through_list:
+        present = [(i, cell) for i, cell in zip(ids, cells, strict=True) if cell is not None]
+        return [i for i, _ in present], [cast("str", cell) for _, cell in present]
     owners: list[int] = []
     texts: list[str] = []
-    for i in ids:
-        for value in reach(rows[i], path):
+    for i, cell in zip(ids, cells, strict=True):
+        for value in _values(cell) if types.through_list else (cell,):
             if isinstance(value, str):
                 owners.append(i)
                 texts.append(value)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from blackcore.minimal.query_engine.query.values import is_null, reach, sort_key
+from blackcore.minimal.query_engine.query.values import is_null, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from blackcore.minimal.query_engine.data import Column, Records, RowIds
-    from blackcore.minimal.query_engine.data.columns import SortKeys
+    from blackcore.minimal.query_engine.data.columns import Mask, SortKeys
     from blackcore.minimal.query_engine.query import SortField
 
 _TOP_K_FRACTION = 4
@@ -73,10 +73,10 @@ def sorted_in_python(
 
 
 def _first_values(ids: list[int], path: str, records: Records) -> dict[int, object]:
-    rows = records.rows
-    if "." not in path:
-        return {i: rows[i].get(path) for i in ids}
-    return {i: reach(rows[i], path)[0] for i in ids}
+    cells, types = records.cells(path, ids)
+    if types.through_list:
+        cells = [cast("list[object]", cell)[0] for cell in cells]
+    return dict(zip(ids, cells, strict=True))
 
 
 def _sorted_by_columns(
@@ -116,4 +116,5 @@ def _candidates(ids: RowIds, sort: SortField, column: Column, limit: int) -> Row
         return ids
     keys = _directed_keys(column, present, descending=sort.descending)
     last = np.partition(keys, limit - 1)[limit - 1]
-    return present[np.less_equal(keys, last)]
+    mask: Mask = np.less_equal(keys, last)
+    return present[mask]

@@ -116,6 +116,8 @@ class CostBasedOptimizer:
         uses_columns: bool,
     ) -> tuple[FilterStage, ...]:
         """Return the stages, each chosen as the one of best rank given what survived so far."""
+        if not uses_columns:
+            return self._row_stages(conditions, statistics)
         surviving = 1.0
         stages: list[FilterStage] = []
         fractions = {
@@ -124,7 +126,7 @@ class CostBasedOptimizer:
         }
         while fractions:
             priced = {
-                position: self._priced(conditions[position], statistics, surviving, uses_columns)
+                position: self._priced(conditions[position], statistics, surviving)
                 for position in (list(fractions)[:1] if self.keep_order else fractions)
             }
             best = min(priced, key=lambda p: (priced[p][0][1] / (1.0 - fractions[p] + 1e-9), p))
@@ -136,17 +138,30 @@ class CostBasedOptimizer:
         return tuple(stages)
 
     def _priced(
-        self,
-        condition: Condition,
-        statistics: QueryStatistics,
-        surviving: float,
-        uses_columns: bool,
+        self, condition: Condition, statistics: QueryStatistics, surviving: float
     ) -> list[tuple[Way, float]]:
         """Return the ways with their prices, cheapest first."""
         ways = self.cost_model.ways(condition, statistics, surviving)
-        if not uses_columns:
-            ways = {Way.ROWS: ways.get(Way.ROWS, ways.get(Way.SURVIVORS, 0.0))}
         return sorted(ways.items(), key=lambda item: item[1])
+
+    def _row_stages(
+        self, conditions: tuple[Condition, ...], statistics: QueryStatistics
+    ) -> tuple[FilterStage, ...]:
+        """Return the stages of a pass over few rows: a row costs the same whichever comes first."""
+        ranked = []
+        for position, condition in enumerate(conditions):
+            fraction = selectivity(condition, statistics)
+            price = self.cost_model.rows_ns(condition, statistics)
+            rank = position if self.keep_order else price / (1.0 - fraction + 1e-9)
+            ranked.append((rank, position, condition, fraction, price))
+        surviving = 1.0
+        stages = []
+        for _, _, condition, fraction, price in sorted(ranked, key=lambda item: item[:2]):
+            spent = price * surviving
+            surviving *= fraction
+            cost = QueryCost(spent, surviving * statistics.row_count)
+            stages.append(FilterStage(condition, Way.ROWS, fraction, cost))
+        return tuple(stages)
 
 
 def flattened(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from rapidfuzz import fuzz, process
+
 from blackcore.minimal.query_engine.query import (
     Condition,
     FilterGroup,
@@ -11,7 +13,7 @@ from blackcore.minimal.query_engine.query import (
     QueryOperator,
     holds,
 )
-from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF
+from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF, fuzzy_operand
 from blackcore.minimal.query_engine.query.patterns import compile_pattern
 from blackcore.minimal.query_engine.query.values import Kind, kind_of
 
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 UNKNOWN_SELECTIVITY = 0.33
 """For a field without statistics."""
 
-_PATTERN_SAMPLE = 200
+_PATTERN_SAMPLE = 400
+_SPECIFICATION_SAMPLE = 60
 
 
 def selectivity(condition: Condition, statistics: TableStatistics) -> float:
@@ -69,8 +72,12 @@ def _positive_fraction(
         return known.null_fraction
     if operator is QueryOperator.REGEX:
         return _pattern_fraction(condition, known)
+    if operator is QueryOperator.FUZZY:
+        return _fuzzy_fraction(condition, known)
     if not condition.case_sensitive or known.through_list:
         return _sampled_fraction(operator, condition, known)
+    if operator is QueryOperator.CONTAINS and isinstance(operand, str) and _is_all_text(known):
+        return sum(operand in text for text in known.strings) / len(known.values)
     if operator is QueryOperator.EQUALS:
         return _equal_fraction(operand, known)
     if operator is QueryOperator.IN:
@@ -125,12 +132,26 @@ def _sampled_fraction(
     operator: QueryOperator, condition: QueryFilter, known: FieldStatistics
 ) -> float:
     """Evaluate the filter on some of the sampled values, as the specification does."""
-    values = known.values[:: max(1, len(known.values) // _PATTERN_SAMPLE)]
+    values = known.values[:: max(1, len(known.values) // _SPECIFICATION_SAMPLE)]
     held = sum(
         holds(operator, value, condition.value, case_sensitive=condition.case_sensitive)
         for value in values
     )
     return held / len(values)
+
+
+def _is_all_text(known: FieldStatistics) -> bool:
+    return known.kinds <= {Kind.STRING, Kind.NULL}
+
+
+def _fuzzy_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
+    text, threshold = fuzzy_operand(condition.value)
+    texts = known.strings[:: max(1, len(known.strings) // _PATTERN_SAMPLE)]
+    if not texts:
+        return 0.0
+    ratios = process.cdist([text], texts, scorer=fuzz.ratio, score_cutoff=threshold * 100)
+    share = len(known.strings) / max(1, len(known.values))
+    return float((ratios[0] >= threshold * 100).mean()) * share
 
 
 def _pattern_fraction(condition: QueryFilter, known: FieldStatistics) -> float:

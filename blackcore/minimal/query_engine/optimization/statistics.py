@@ -73,13 +73,15 @@ class ColumnState:
 class TableStatistics:
     """What is known of a database: how many rows, the statistics of some fields, their columns.
 
-    A field whose column was never asked for is not among `columns`.
+    A field whose column was never asked for is not among `columns`; `row_passes` says how often
+    its values were looked up in the dicts instead.
     """
 
     database: str
     row_count: int
     fields: Mapping[str, FieldStatistics] = field(default_factory=dict)
     columns: Mapping[str, ColumnState] = field(default_factory=dict)
+    row_passes: Mapping[str, int] = field(default_factory=dict)
 
 
 QueryStatistics: TypeAlias = TableStatistics
@@ -90,7 +92,7 @@ def gather(records: Records, paths: Iterable[str]) -> TableStatistics:
     """Return the statistics of the fields named, gathering those not known yet."""
     fields = {path: field_statistics(records, path) for path in paths}
     columns = {path: _state(column) for path, column in records.columns.items() if path in fields}
-    return TableStatistics(records.name, len(records), fields, columns)
+    return TableStatistics(records.name, len(records), fields, columns, records.row_passes)
 
 
 def field_statistics(records: Records, path: str) -> FieldStatistics:
