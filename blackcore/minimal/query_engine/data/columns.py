@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from blackcore.minimal.query_engine.query.values import walk
+from ..query.values import walk
 
 Row: TypeAlias = Mapping[str, object]
 Mask: TypeAlias = npt.NDArray[np.bool_]

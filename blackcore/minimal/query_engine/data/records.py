@@ -7,9 +7,8 @@ from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from blackcore.minimal.query_engine.errors import UnknownFieldError
-from blackcore.minimal.query_engine.query.values import walk
-
+from ..errors import UnknownFieldError
+from ..query.values import walk
 from .columns import Column, FieldTypes, cells_of, column_of
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
-from blackcore.minimal.query_engine.errors import MissingExtraError
-from blackcore.minimal.query_engine.query.evaluator import projected
-from blackcore.minimal.query_engine.query.values import json_text
+from ..errors import MissingExtraError
+from ..query.evaluator import projected
+from ..query.values import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blackcore.minimal.query_engine.data import Answer, Column, Records, RowIds
-from blackcore.minimal.query_engine.optimization.plan import (
+from ..data import Answer, Column, Records, RowIds
+from ..optimization.plan import (
     ExecutionPlan,
     FilterStage,
     StageActual,
     Way,
 )
-from blackcore.minimal.query_engine.query import Condition, FilterGroup, QueryFilter
-from blackcore.minimal.query_engine.query.evaluator import distinct_ids
-from blackcore.minimal.query_engine.settings import ExecutionSettings
-
+from ..query import Condition, FilterGroup, QueryFilter
+from ..query.evaluator import distinct_ids
+from ..settings import ExecutionSettings
 from .masks import mask_of
 from .predicates import surviving_ids
 from .sorting import sorted_prefix
@@ -25,7 +24,7 @@ from .sorting import sorted_prefix
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from blackcore.minimal.query_engine.data.columns import Mask
+    from ..data.columns import Mask
 
 
 class Executor:

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
-from blackcore.minimal.query_engine.data import (
+from ..data import (
     BoolColumn,
     Column,
     NumberColumn,
     RowIds,
     StringColumn,
 )
-from blackcore.minimal.query_engine.query import QueryFilter, QueryOperator
-from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF
-from blackcore.minimal.query_engine.query.patterns import compile_pattern
-
+from ..query import QueryFilter, QueryOperator
+from ..query.operators import COMPLEMENT_OF
+from ..query.patterns import compile_pattern
 from .predicates import Test, fuzzy_mask, plain_test
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from blackcore.minimal.query_engine.data.columns import Mask, SortKeys
+    from ..data.columns import Mask, SortKeys
 
 Selection: TypeAlias = RowIds | None
 """Positions of the rows in question, None for all."""

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from blackcore.minimal.query_engine.query import QueryFilter, QueryOperator, holds
-from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF, fuzzy_operand
-from blackcore.minimal.query_engine.query.patterns import compile_pattern
+from ..query import QueryFilter, QueryOperator, holds
+from ..query.operators import COMPLEMENT_OF, fuzzy_operand
+from ..query.patterns import compile_pattern
 
 if TYPE_CHECKING:
-    from blackcore.minimal.query_engine.data import Records
+    from ..data import Records
 
 Test: TypeAlias = Callable[[object], bool]
 

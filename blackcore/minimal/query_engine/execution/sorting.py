@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
-from blackcore.minimal.query_engine.query.values import is_null, sort_key
+from ..query.values import is_null, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from blackcore.minimal.query_engine.data import Column, Records, RowIds
-    from blackcore.minimal.query_engine.data.columns import Mask, SortKeys
-    from blackcore.minimal.query_engine.query import SortField
+    from ..data import Column, Records, RowIds
+    from ..data.columns import Mask, SortKeys
+    from ..query import SortField
 
 _TOP_K_FRACTION = 4
 """A limit below this part of the rows is worth a partition before the sort."""

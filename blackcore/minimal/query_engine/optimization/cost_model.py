@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blackcore.minimal.query_engine.query import Condition, QueryFilter, QueryOperator
-from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF
-from blackcore.minimal.query_engine.query.patterns import compile_pattern
-
+from ..query import Condition, QueryFilter, QueryOperator
+from ..query.operators import COMPLEMENT_OF
+from ..query.patterns import compile_pattern
 from .plan import Way
 
 if TYPE_CHECKING:

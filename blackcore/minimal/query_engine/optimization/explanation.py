@@ -6,8 +6,7 @@ import json
 from dataclasses import dataclass
 from html import escape
 
-from blackcore.minimal.query_engine.query import StructuredQuery, describe
-
+from ..query import StructuredQuery, describe
 from .plan import ExecutionPlan, FilterStage, StageActual, Way, shown_time
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from blackcore.minimal.query_engine.query import Condition, SortField
+    from ..query import Condition, SortField
 
 
 class Way(StrEnum):

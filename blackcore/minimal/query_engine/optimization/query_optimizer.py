@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from blackcore.minimal.query_engine.query import Condition, StructuredQuery, condition_fields
-from blackcore.minimal.query_engine.settings import ExecutionSettings
-
+from ..query import Condition, StructuredQuery, condition_fields
+from ..settings import ExecutionSettings
 from .cost_model import CostModel
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .selectivity import selectivity

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, cast
 
 from rapidfuzz import fuzz, process
 
-from blackcore.minimal.query_engine.query import (
+from ..query import (
     Condition,
     FilterGroup,
     QueryFilter,
     QueryOperator,
     holds,
 )
-from blackcore.minimal.query_engine.query.operators import COMPLEMENT_OF, fuzzy_operand
-from blackcore.minimal.query_engine.query.patterns import compile_pattern
-from blackcore.minimal.query_engine.query.values import Kind, kind_of
+from ..query.operators import COMPLEMENT_OF, fuzzy_operand
+from ..query.patterns import compile_pattern
+from ..query.values import Kind, kind_of
 
 if TYPE_CHECKING:
     from .statistics import FieldStatistics, TableStatistics

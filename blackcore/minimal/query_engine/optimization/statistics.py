@@ -7,8 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from blackcore.minimal.query_engine.data import BoolColumn, Column, Records, StringColumn
-from blackcore.minimal.query_engine.query.values import Kind, is_null, kind_of, walk
+from ..data import BoolColumn, Column, Records, StringColumn
+from ..query.values import Kind, is_null, kind_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

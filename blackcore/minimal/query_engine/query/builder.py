@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
-from blackcore.minimal.query_engine.errors import QueryError
-
+from ..errors import QueryError
 from .model import (
     Condition,
     FilterGroup,

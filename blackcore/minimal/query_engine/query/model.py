@@ -19,14 +19,13 @@ from pydantic import (
     ValidationError,
 )
 
-from blackcore.minimal.query_engine.errors import (
+from ..errors import (
     InvalidFilterError,
     QueryDepthError,
     QueryEngineError,
     QueryError,
 )
-from blackcore.minimal.query_engine.settings import MAX_FILTER_DEPTH
-
+from ..settings import MAX_FILTER_DEPTH
 from .fingerprint import row_set_digest
 from .operands import check_operand, plain_operand
 from .operators import NEGATION_OF, QueryOperator

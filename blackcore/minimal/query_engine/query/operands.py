@@ -9,9 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from blackcore.minimal.query_engine.errors import InvalidFilterError, QueryDepthError
-from blackcore.minimal.query_engine.settings import MAX_FILTER_DEPTH
-
+from ..errors import InvalidFilterError, QueryDepthError
+from ..settings import MAX_FILTER_DEPTH
 from .operators import QueryOperator
 from .patterns import compile_pattern
 from .values import is_null

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import polars as pl
 import regex
 
-from blackcore.minimal.query_engine.errors import InvalidPatternError, PatternTimeoutError
+from ..errors import InvalidPatternError, PatternTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

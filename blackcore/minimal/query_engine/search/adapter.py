@@ -13,9 +13,8 @@ from typing import Final, cast
 
 import numpy as np
 
-from blackcore.minimal.query_engine.errors import QueryEngineError, SearchError
-from blackcore.minimal.query_engine.settings import SearchSettings
-
+from ..errors import QueryEngineError, SearchError
+from ..settings import SearchSettings
 from .base import Records, RowSearchEngine, ScoredRows, SearchConfig
 from .index_store import IndexStore
 from .record_finder import RecordFinder

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from blackcore.minimal.query_engine.errors import SettingsError
+from ..errors import SettingsError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from rapidfuzz import fuzz, process
 
-from blackcore.minimal.query_engine.errors import SearchError, SettingsError
-
+from ..errors import SearchError, SettingsError
 from .base import Records, ScoredRows, SearchConfig
 from .indexed import IndexedSearch, Variant
 from .layout import Layout

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Lock, RLock
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from blackcore.minimal.query_engine.errors import SettingsError
+from ..errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

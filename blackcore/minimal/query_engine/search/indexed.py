@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from time import perf_counter
 from typing import ClassVar, Generic, NamedTuple, TypeAlias, TypeVar
 
-from blackcore.minimal.query_engine.errors import SettingsError
-
+from ..errors import SettingsError
 from .base import Records, ScoredRows, SearchConfig, SearchMatch
 from .index_store import IndexStore
 from .words import Phrase, parse, relevance

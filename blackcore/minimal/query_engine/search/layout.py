@@ -6,8 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blackcore.minimal.query_engine.errors import SettingsError
-
+from ..errors import SettingsError
 from .words import fold, texts, weight_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from blackcore.minimal.query_engine.errors import SearchError
+from ..errors import SearchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

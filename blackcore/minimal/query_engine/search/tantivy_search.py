@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blackcore.minimal.query_engine.errors import MissingExtraError
-
+from ..errors import MissingExtraError
 from .base import Records, ScoredRows, SearchConfig
 from .indexed import IndexedSearch, Progress, Variant
 from .layout import Layout

@@ -16,7 +16,7 @@ from unicodedata import normalize
 
 import regex
 
-from blackcore.minimal.query_engine.errors import QueryError
+from ..errors import QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
