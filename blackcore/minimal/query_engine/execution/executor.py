@@ -73,7 +73,8 @@ class Executor:
             actuals.append(StageActual("distinct", "distinct", total, elapsed))
         if limit is not None and total > limit:
             ids = ids[:limit]
-        return Answer(np.ascontiguousarray(ids), total), actuals
+        # a slice would keep the whole array it is a part of
+        return Answer(ids if ids.base is None else ids.copy(), total), actuals
 
     def _filtered(
         self,
