@@ -1,17 +1,9 @@
 """What is asked: the query model, what its operators mean, the fluent builder, fingerprints."""
 
 from .builder import FieldExpression, Query, Runner, describe, field
+from .conditions import Condition, FilterGroup, QueryFilter, condition_fields
 from .evaluator import evaluate, matches, projected
-from .model import (
-    Condition,
-    FilterGroup,
-    QueryFilter,
-    QueryPagination,
-    QuerySearch,
-    SortField,
-    StructuredQuery,
-    condition_fields,
-)
+from .model import QueryPagination, QuerySearch, SortField, StructuredQuery
 from .operators import QueryOperator, holds
 
 __all__ = [

@@ -8,15 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
 
 from ..errors import QueryError
-from .model import (
-    Condition,
-    FilterGroup,
-    QueryFilter,
-    QueryPagination,
-    QuerySearch,
-    SortField,
-    StructuredQuery,
-)
+from .conditions import Condition, FilterGroup, QueryFilter
+from .model import QueryPagination, QuerySearch, SortField, StructuredQuery
 from .operators import DEFAULT_FUZZY_THRESHOLD, QueryOperator
 
 if TYPE_CHECKING:

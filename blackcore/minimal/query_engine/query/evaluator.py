@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .model import Condition, QueryFilter, SortField, StructuredQuery
+from .conditions import Condition, QueryFilter
+from .model import SortField, StructuredQuery
 from .operators import COMPLEMENT_OF, holds
 from .values import frozen, is_null, project, reach, sort_key
 

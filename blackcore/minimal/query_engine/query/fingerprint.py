@@ -17,7 +17,8 @@ from .operators import QueryOperator, fuzzy_operand
 from .values import folded, instant_of
 
 if TYPE_CHECKING:
-    from .model import Condition, FilterGroup, QueryFilter, StructuredQuery
+    from .conditions import Condition, FilterGroup, QueryFilter
+    from .model import StructuredQuery
 
 _VERSION = "1"  # raise it when the text below changes: logs and stores outlive a process
 
@@ -25,7 +26,7 @@ _VERSION = "1"  # raise it when the text below changes: logs and stores outlive 
 def row_set_digest(query: StructuredQuery) -> str:
     """Return 32 hexadecimal digits that stand for the rows that a query asks for, in order.
 
-    >>> from .model import QueryFilter, QueryPagination, StructuredQuery
+    >>> from blackcore.minimal.query_engine import QueryFilter, QueryPagination, StructuredQuery
     >>> near = QueryFilter("distance", "lt", 500)
     >>> ours = QueryFilter("carrier", "in", ["AA", "UA"])
     >>> one = StructuredQuery(database="flights", filters=[near, ours])

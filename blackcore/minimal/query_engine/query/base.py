@@ -1,0 +1,100 @@
+"""What the parts of a query share: frozen, strict about names, with errors of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from typing import Annotated, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import QueryDepthError, QueryEngineError, QueryError
+from ..settings import MAX_FILTER_DEPTH
+
+FieldPath: TypeAlias = Annotated[str, Field(min_length=1)]
+
+
+class QueryModel(BaseModel):
+    """What the parts of a query share: frozen, strict about names, and with errors of ours."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    def __init__(self, *positional: object, **values: object) -> None:
+        if positional:
+            values = _by_name(type(self), positional, values)
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _ours(error) from error
+        except RecursionError as error:
+            raise too_deep() from error
+
+    @classmethod
+    def model_validate(cls, obj: object, **options: object) -> Self:
+        """Return the model for a mapping or an instance.
+
+        Raises:
+            QueryError: something in it cannot be; the message names what.
+        """
+        try:
+            return super().model_validate(obj, **options)  # type: ignore[arg-type]  # as above
+        except ValidationError as error:
+            raise _ours(error) from error
+        except RecursionError as error:
+            raise too_deep() from error
+
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes, **options: object) -> Self:  # type: ignore[override]  # pydantic's keywords pass through
+        """Return the model for JSON text; raises as `model_validate` does."""
+        try:
+            return super().model_validate_json(json_data, **options)  # type: ignore[arg-type]  # as above
+        except ValidationError as error:
+            raise _ours(error) from error
+
+    def model_copy(self, *, update: Mapping[str, object] | None = None, deep: bool = False) -> Self:
+        """Return a copy with some fields changed; unlike pydantic's, the changes are validated."""
+        del deep  # every part is frozen: a shallow copy shares nothing that can change
+        kept = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**kept, **(update or {})})
+
+
+def _by_name(
+    model: type[QueryModel], positional: tuple[object, ...], values: dict[str, object]
+) -> dict[str, object]:
+    """Return the values with those given by position under the names of the fields."""
+    names = _field_names(model)
+    if len(positional) > len(names):
+        raise QueryError(
+            f"{model.__name__} takes {len(names)} values ({', '.join(names)}), "
+            f"{len(positional)} were given"
+        )
+    named = dict(zip(names, positional, strict=False))
+    if values and not named.keys().isdisjoint(values):
+        twice = sorted(named.keys() & values.keys())
+        raise QueryError(f"{model.__name__} was given {', '.join(twice)} twice")
+    named.update(values)
+    return named
+
+
+@lru_cache(maxsize=64)
+def _field_names(model: type[QueryModel]) -> tuple[str, ...]:
+    return tuple(model.model_fields)
+
+
+def _ours(error: ValidationError) -> QueryEngineError:
+    """Return the error of ours inside pydantic's, or one that says the same in a line."""
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, QueryEngineError):
+        return cause
+    if first["type"] == "recursion_loop":
+        return too_deep()
+    where = ".".join(str(part) for part in first["loc"]) or error.title
+    return QueryError(f"{error.title}: {where} is {first['input']!r}; {first['msg']}")
+
+
+def too_deep() -> QueryDepthError:
+    """Return the error for filters that are nested too deep."""
+    return QueryDepthError(
+        f"filters are nested deeper than {MAX_FILTER_DEPTH}; flatten groups of the same mode"
+    )

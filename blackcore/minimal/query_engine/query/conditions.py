@@ -1,0 +1,179 @@
+"""Filters, and groups of them: what must hold for a record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
+
+from pydantic import BeforeValidator, Discriminator, Tag
+
+from ..errors import InvalidFilterError, QueryError
+from ..settings import MAX_FILTER_DEPTH
+from .base import FieldPath, QueryModel, too_deep
+from .operands import check_operand, plain_operand
+from .operators import NEGATION_OF, QueryOperator
+
+
+class _Conditions:
+    """The operators `& | ~` on conditions."""
+
+    def __and__(self, other: Condition) -> FilterGroup:
+        return _joined("and", self, other)
+
+    def __or__(self, other: Condition) -> FilterGroup:
+        return _joined("or", self, other)
+
+    def __bool__(self) -> bool:
+        raise QueryError(
+            "a condition is neither true nor false before it is asked of a record; combine "
+            "conditions with & | ~ (not with: and, or, not), and write a < field < b as two of them"
+        )
+
+
+class QueryFilter(_Conditions, QueryModel):
+    """One operator on one field: `QueryFilter("distance", "gt", 1000)`.
+
+    Args:
+        field: a dotted path.
+        operator: one of `QueryOperator`, or its text.
+        value: what the operator compares with; lists become tuples.
+        case_sensitive: False compares strings by `str.casefold()`, and regular expressions
+            with `(?i)`.
+
+    Raises:
+        InvalidFilterError: the operator cannot take the value.
+        InvalidPatternError: the regular expression does not compile.
+    """
+
+    is_group: ClassVar[Literal[False]] = False
+    field: FieldPath
+    operator: QueryOperator
+    value: Annotated[object, BeforeValidator(plain_operand)] = None
+    case_sensitive: bool = True
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            field: str,
+            operator: QueryOperator | str,
+            value: object = None,
+            case_sensitive: bool = True,
+        ) -> None: ...
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse a value that the operator cannot take."""
+        check_operand(self.field, self.operator, self.value, case_sensitive=self.case_sensitive)
+
+    def __invert__(self) -> Condition:
+        opposite = NEGATION_OF.get(self.operator)
+        if opposite is None:
+            return FilterGroup("and", (self,), negate=True)
+        return QueryFilter(self.field, opposite, self.value, self.case_sensitive)
+
+    def __str__(self) -> str:
+        """Return the filter as one would say it: `distance > 1000`."""
+        shown = "" if self.operator in _UNARY else f" {_shown(self.value)}"
+        folded = "" if self.case_sensitive else " (any case)"
+        return f"{self.field} {_SYMBOLS.get(self.operator, self.operator.value)}{shown}{folded}"
+
+
+class FilterGroup(_Conditions, QueryModel):
+    """Conditions joined by "and" or "or", the whole negated where asked. Groups nest freely.
+
+    No conditions: "and" holds for every record, "or" for none.
+
+    Raises:
+        QueryDepthError: nested deeper than `settings.MAX_FILTER_DEPTH`.
+    """
+
+    is_group: ClassVar[Literal[True]] = True
+    mode: Literal["and", "or"] = "and"
+    filters: tuple[AnyCondition, ...] = ()
+    negate: bool = False
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            mode: Literal["and", "or"] = "and",
+            filters: Iterable[Condition] = (),
+            negate: bool = False,
+        ) -> None: ...
+
+    def model_post_init(self, _context: object) -> None:
+        """Refuse groups nested too deep."""
+        if self.depth > MAX_FILTER_DEPTH:
+            raise too_deep()
+
+    @cached_property
+    def depth(self) -> int:
+        """How many groups deep the nesting goes; 1 for a group of filters."""
+        return 1 + max((m.depth for m in self.filters if isinstance(m, FilterGroup)), default=0)
+
+    def __invert__(self) -> Condition:
+        return FilterGroup(self.mode, self.filters, negate=not self.negate)
+
+    def __str__(self) -> str:
+        """Return the group in brackets: `(a == 1 or not b > 2)`."""
+        inner = f" {self.mode} ".join(map(str, self.filters)) or f"no condition ({self.mode})"
+        return f"{'not ' if self.negate else ''}({inner})"
+
+
+Condition: TypeAlias = QueryFilter | FilterGroup
+
+
+def _condition_tag(value: object) -> str:
+    """Tell which of the two a condition is, so that an error speaks of that one only."""
+    if isinstance(value, Mapping):
+        return "filter" if "field" in value or "operator" in value else "group"
+    return "filter" if isinstance(value, QueryFilter) else "group"
+
+
+AnyCondition: TypeAlias = Annotated[
+    Annotated[QueryFilter, Tag("filter")] | Annotated[FilterGroup, Tag("group")],
+    Discriminator(_condition_tag),
+]
+
+_SHOWN_CHARACTERS = 60
+_UNARY = frozenset({QueryOperator.IS_NULL, QueryOperator.IS_NOT_NULL})
+_SYMBOLS = {
+    QueryOperator.EQUALS: "==",
+    QueryOperator.NOT_EQUALS: "!=",
+    QueryOperator.GT: ">",
+    QueryOperator.GTE: ">=",
+    QueryOperator.LT: "<",
+    QueryOperator.LTE: "<=",
+}
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 4]} ..."
+
+
+def _joined(mode: Literal["and", "or"], left: object, right: object) -> FilterGroup:
+    """Return both conditions in one group; a long chain stays one group deep."""
+    members: list[Condition] = []
+    for side in (left, right):
+        if isinstance(side, FilterGroup) and side.mode == mode and not side.negate:
+            members.extend(side.filters)
+        elif isinstance(side, QueryFilter | FilterGroup):
+            members.append(side)
+        else:
+            raise InvalidFilterError(
+                f"{side!r} cannot be combined with a condition; write it as "
+                "field('name') == value, with brackets around each condition"
+            )
+    return FilterGroup(mode, members)
+
+
+def condition_fields(condition: Condition) -> list[str]:
+    """Return the fields that a condition names, in order, with repeats."""
+    if isinstance(condition, QueryFilter):
+        return [condition.field]
+    return [path for member in condition.filters for path in condition_fields(member)]
+
+
+FilterGroup.model_rebuild()
