@@ -48,6 +48,7 @@ class SliceEditor:
             column_count > 1  # csv.writer quotes an only cell that is empty
             and options.quoting != "all"
             and options.quote == '"'
+            and options.delimiter not in "[]{}"  # which JSON uses itself
             and options.float_format is None
             and options.datetime_format is None
             and len(self._null) <= _WORD_BYTES

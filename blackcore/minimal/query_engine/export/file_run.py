@@ -69,7 +69,7 @@ class FileRun:
         Raises:
             ExportError: the target, an option or a row would not do.
         """
-        if is_async(self.job.data) or inspect.iscoroutinefunction(self.callback):
+        if is_async(self.job.data) or _must_be_awaited(self.callback):
             return _run_coroutine(self.in_thread)
         with ExitStack() as cleanup:
             callback = self._callback(cleanup)
@@ -85,6 +85,11 @@ class FileRun:
         bar = TqdmProgress()
         cleanup.callback(bar.close)
         return bar if self.callback is None else _both(bar, self.callback)
+
+
+def _must_be_awaited(callback: ProgressCallback | None) -> bool:
+    call = getattr(callback, "__call__", None)  # noqa: B004 - of an object, its async method
+    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(call)
 
 
 def _both(bar: TqdmProgress, callback: ProgressCallback) -> ProgressCallback:

@@ -60,7 +60,7 @@ def require_rows(data: object) -> None:
 def known_rows(data: object) -> int | None:
     """Return how many rows the source holds where it is a list of rows, else None."""
     if isinstance(data, ArrowStream):
-        height = getattr(data, "height", None) or getattr(data, "num_rows", None)
+        height = getattr(data, "height", getattr(data, "num_rows", None))
         return height if isinstance(height, int) else None
     if isinstance(data, (list, tuple)) and not (data and isinstance(data[0], (list, tuple))):
         return len(data)

@@ -44,14 +44,16 @@ class BinaryTarget:
     """An open binary file of the caller's; it stays open, where it was written to."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._write: Callable[[memoryview], int | None] = file.write
+        self._write: Callable[[bytes | memoryview], int | None] = file.write
 
     def write(self, block: bytes, /) -> None:
         """Write all bytes, also where the file takes only some at a time."""
-        rest = memoryview(block)
+        written = self._write(block)
+        if written is None or written == len(block):
+            return  # None: a writer that takes everything and does not say so
+        rest = memoryview(block)[written:]
         while rest:
-            written = self._write(rest)
-            rest = rest[len(rest) if written is None else written :]
+            rest = rest[self._write(rest) or 0 :]
 
 
 class TextTarget:
@@ -123,8 +125,10 @@ def open_target(
         named = _NamedErrors(file, _name_of(target), tally)
         with _threaded(named, sink_codec) as sink:
             yield sink
-        with named.named():
-            target.flush()
+        flush = getattr(target, "flush", None)
+        if callable(flush):
+            with named.named():
+                flush()
         return
     with AtomicFile(Path(target), on_exists=options.on_exists, durable=durable) as atomic:
         named = _NamedErrors(atomic, os.fspath(target), tally)
