@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Literal
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal, cast
 
 from .cache import CacheManager, CacheStatistics, MemoryCache, TaggedCacheManager
+from .cache.single_flight import Flight, SingleFlight
 from .data import Answer, Records
 from .errors import CacheError
 
@@ -40,6 +43,7 @@ class AnswerCache:
     ) -> None:
         self._monitor = monitor
         self._reported: set[str] = set()
+        self._flights = SingleFlight()
         self._cache: CacheManager | None
         if cache is None:
             self._cache = MemoryCache(settings.max_size_mb, settings.ttl_seconds)
@@ -53,12 +57,71 @@ class AnswerCache:
                 "cache_result and get_statistics"
             )
 
-    def find(self, query: StructuredQuery, records: Records) -> Answer | None:
-        """Return the answer that is kept, None where there is none."""
+    def answer(
+        self, query: StructuredQuery, records: Records, compute: Callable[[StructuredQuery], Answer]
+    ) -> tuple[Answer, bool]:
+        """Return an answer that covers the page asked for, and whether it was there already.
+
+        However many threads ask one question at a time, one of them computes.
+
+        Args:
+            query: the question.
+            records: the version of its database to answer from.
+            compute: answers a query; it is given one without a page where a page was asked for
+                that lies beyond what was kept under a limit. From then on all rows are kept.
+        """
+        key = _key(query, records)
+        stop = None if query.pagination is None else query.pagination.stop
+        kept = self._find(key)
+        if kept is not None and kept.covers(stop):
+            return kept, True
+        wanted = query
+        while True:
+            if kept is not None:
+                wanted = query.model_copy(update={"pagination": None})
+            flight, leads = self._flights.join((key, wanted.pagination is None), ())
+            if leads:
+                return self._led(flight, key, stop, records, lambda q=wanted: compute(q))  # type: ignore[misc]  # binds this round's
+            flight.wait()
+            if flight.abandoned:
+                continue
+            kept = cast("Answer", flight.outcome())
+            if kept.covers(stop):
+                return kept, True
+
+    def _led(
+        self,
+        flight: Flight,
+        key: str,
+        stop: int | None,
+        records: Records,
+        compute: Callable[[], Answer],
+    ) -> tuple[Answer, bool]:
+        """Compute an answer for everybody who waits for it, and keep it."""
+        try:
+            # somebody may have landed between our look and our lead
+            newer = self._peek(key)
+            if newer is not None and newer.covers(stop):
+                self._flights.land(flight, newer)
+                return newer, True
+            start = time.perf_counter()
+            with flight.computing():
+                answer = compute()
+            self._keep(key, records, answer, time.perf_counter() - start)
+        except Exception as error:
+            self._flights.land(flight, error=error)
+            raise
+        except BaseException:
+            self._flights.land(flight, abandoned=True)  # an interrupt is no answer
+            raise
+        self._flights.land(flight, answer)
+        return answer, False
+
+    def _find(self, key: str) -> Answer | None:
         if self._cache is None:
             return None
         try:
-            found = self._cache.get_cached_result(_key(query, records))
+            found = self._cache.get_cached_result(key)
         except Exception as error:  # noqa: BLE001 - whatever a foreign cache raises, the answer is computed
             self._failed("get_cached_result", f"raised {error!r}")
             return None
@@ -69,17 +132,25 @@ class AnswerCache:
 
     def holds(self, query: StructuredQuery, records: Records) -> bool:
         """Return whether an answer is kept that covers the page asked for."""
-        found = self.find(query, records)
+        found = self._peek(_key(query, records))
         page = query.pagination
         return found is not None and found.covers(None if page is None else page.stop)
 
-    def keep(self, query: StructuredQuery, records: Records, answer: Answer) -> None:
-        """Keep an answer."""
-        if self._cache is None:
-            return
+    def _peek(self, key: str) -> Answer | None:
+        """Return what is kept without counting a request, where the cache can do that."""
+        if not isinstance(self._cache, MemoryCache):
+            return self._find(key)
+        described = self._cache.describe(key)
+        found = None if described is None else described.result
+        return found if isinstance(found, Answer) else None
+
+    def _keep(self, key: str, records: Records, answer: Answer, seconds: float) -> None:
         answer.ids.flags.writeable = False  # it is handed to every later caller
         try:
-            self._cache.cache_result(_key(query, records), answer, tags=_tags(records))
+            if isinstance(self._cache, MemoryCache):
+                self._cache.set(key, answer, tags=_tags(records), cost=seconds)
+            elif self._cache is not None:
+                self._cache.cache_result(key, answer, tags=_tags(records))
         except Exception as error:  # noqa: BLE001 - as above
             self._failed("cache_result", f"raised {error!r}")
 

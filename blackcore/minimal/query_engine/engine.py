@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from .answers import AnswerCache
-from .data import Answer, QueryResult, Records, RowIds
+from .data import Answer, QueryObserver, QueryResult, Records, RowIds
 from .errors import OptimizerError, QueryError, SearchError
 from .execution import Executor
 from .export import StreamingExporter
@@ -31,7 +31,7 @@ from .search import FullTextSearch, TextSearchEngine, wire_search
 from .settings import EngineSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from os import PathLike
 
     from .cache import CacheManager
@@ -106,17 +106,14 @@ class QueryEngine:
         records = self._databases.current(asked.database)
         records.require_fields(asked.field_paths)
         run.lap("load")
-        stop = None if asked.pagination is None else asked.pagination.stop
-        kept = self._answers.find(asked, records)
-        run.lap("cache")
-        from_cache = kept is not None and kept.covers(stop)
-        if kept is None or not from_cache:
-            # a page beyond what was kept under a limit: from now on all rows are kept
-            wanted = asked if kept is None else asked.model_copy(update={"pagination": None})
-            kept = self._computed(wanted, records, run)
-            self._answers.keep(asked, records, kept)
-        self._monitor.answered(from_cache=from_cache)
-        return run.result(asked, records, kept, from_cache=from_cache)
+        answer, from_cache = self._answers.answer(
+            asked, records, lambda wanted: self._computed(wanted, records, run)
+        )
+        if from_cache:
+            run.lap("cache")
+        result = run.result(asked, records, answer, from_cache=from_cache)
+        self._monitor.answered(asked, records.version, result)
+        return result
 
     async def execute_async(self, query: AnyQuery) -> QueryResult:
         """Return what `execute` returns, computed in a thread."""
@@ -166,6 +163,10 @@ class QueryEngine:
             if self._search is not None:
                 self._search.forget(records.rows)
 
+    def add_observer(self, observer: QueryObserver) -> Callable[[], None]:
+        """Tell an observer of every answer from now on; return what ends that."""
+        return self._monitor.add_observer(observer)
+
     def statistics(self) -> EngineStatistics:
         """Return what the engine has done and holds."""
         return self._monitor.statistics(self._databases.loaded, self._answers.statistics())
@@ -175,6 +176,7 @@ class QueryEngine:
         return f"QueryEngine({type(self.loader).__name__}, loaded {{{loaded}}})"
 
     def _computed(self, query: StructuredQuery, records: Records, run: _Run) -> Answer:
+        run.lap("cache")
         plan, _ = self._plan(query, records)
         run.lap("plan")
         ranked = self._ranked(query, records)

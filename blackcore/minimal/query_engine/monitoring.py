@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
 
 import psutil
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from .cache import CacheStatistics
+from .data import AnsweredQuery, QueryObserver, QueryResult, Records
+from .query import StructuredQuery
 
-    from .cache import CacheStatistics
-    from .data import Records
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class EngineStatistics:
         queries: answered so far.
         answered_from_cache: of these, from the cache.
         cache_failures: times the cache raised or returned rubbish, and was bypassed.
+        observer_failures: times an observer raised.
         databases: what is loaded, by name.
         cache: the cache's own statistics, None without one.
         process_memory_bytes: resident memory of the whole process, which alone sees everything:
@@ -43,6 +45,7 @@ class EngineStatistics:
     queries: int
     answered_from_cache: int
     cache_failures: int
+    observer_failures: int = 0
     databases: Mapping[str, DatabaseStatistics] = field(default_factory=dict)
     cache: CacheStatistics | None = None
     process_memory_bytes: int = 0
@@ -75,12 +78,46 @@ class Monitor:
         self._queries = 0
         self._from_cache = 0
         self._cache_failures = 0
+        self._observer_failures = 0
+        self._observers: tuple[QueryObserver, ...] = ()
 
-    def answered(self, *, from_cache: bool) -> None:
-        """Count one answer."""
+    def answered(self, query: StructuredQuery, version: str, result: QueryResult) -> None:
+        """Count one answer, and tell the observers of it."""
         with self._lock:
             self._queries += 1
-            self._from_cache += from_cache
+            self._from_cache += result.from_cache
+        if self._observers:
+            self._tell(
+                AnsweredQuery(
+                    query,
+                    version,
+                    result.from_cache,
+                    round(result.execution_time_ms * 1e6),
+                    len(result),
+                    result.total_count,
+                    result.stages,
+                )
+            )
+
+    def _tell(self, event: AnsweredQuery) -> None:
+        for observer in self._observers:
+            try:
+                observer.answered(event)
+            except Exception:  # noqa: BLE001 - an observer of any kind; it is logged and counted
+                _log.exception("observer %r failed; the answer is not touched by it", observer)
+                with self._lock:
+                    self._observer_failures += 1
+
+    def add_observer(self, observer: QueryObserver) -> Callable[[], None]:
+        """Tell an observer of every answer from now on; return what ends that."""
+        with self._lock:
+            self._observers = (*self._observers, observer)
+
+        def remove() -> None:
+            with self._lock:
+                self._observers = tuple(o for o in self._observers if o is not observer)
+
+        return remove
 
     def cache_failed(self) -> None:
         """Count one time that the cache was bypassed."""
@@ -93,9 +130,10 @@ class Monitor:
         """Return a snapshot."""
         with self._lock:
             counts = (self._queries, self._from_cache, self._cache_failures)
+            observer_failures = self._observer_failures
         databases = {name: _of_database(records) for name, records in loaded.items()}
         memory = psutil.Process().memory_info().rss
-        return EngineStatistics(*counts, databases, cache, memory)
+        return EngineStatistics(*counts, observer_failures, databases, cache, memory)
 
 
 def _of_database(records: Records) -> DatabaseStatistics:

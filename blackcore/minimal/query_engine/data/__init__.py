@@ -1,15 +1,18 @@
 """Rows as the loader gave them, columns derived from them on demand, and chosen rows."""
 
 from .columns import BoolColumn, Column, FieldTypes, NumberColumn, Row, RowIds, StringColumn
+from .observer import AnsweredQuery, QueryObserver
 from .records import Records
 from .result import Answer, QueryResult
 
 __all__ = [
     "Answer",
+    "AnsweredQuery",
     "BoolColumn",
     "Column",
     "FieldTypes",
     "NumberColumn",
+    "QueryObserver",
     "QueryResult",
     "Records",
     "Row",
