@@ -35,7 +35,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 def wait_until_waiting(cache: MemoryCache, key: object, waiters: int) -> None:
     """Spin until so many wait for a key; what they wait for is under the caller's control."""
     for _ in range(10_000_000):
-        flight = cache._flights._flights.get(key)
+        flight = cache._flights.by_key.get(key)
         if flight is not None and len(flight._wake_ups) >= waiters:
             return
     pytest.fail(f"{waiters} waiters for {key!r} never came")
@@ -265,7 +265,7 @@ def test_a_waiter_whose_event_loop_is_gone_holds_nobody_up(
 
     waiting = loop.create_task(cache.get_or_compute_async("k", never))
     loop.run_until_complete(asyncio.sleep(0))
-    flight = cache._flights._flights["k"]
+    flight = cache._flights.by_key["k"]
     wake_ups = list(flight._wake_ups)
     waiting.cancel()
     loop.run_until_complete(asyncio.gather(waiting, return_exceptions=True))

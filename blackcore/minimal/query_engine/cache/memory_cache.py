@@ -17,6 +17,7 @@ from .arguments import (
     checked_not_negative,
     checked_positive,
     checked_tags,
+    unusable_key,
 )
 from .base import CachedResult
 from .computing import ComputingCache
@@ -170,13 +171,16 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
         )
         cost_seconds = 0.0 if cost is None else checked_not_negative("cost", cost)
         unique_tags = checked_tags(tags) if tags else ()
-        weight_bytes = self._weigh(checked_key(key), value)
-        self._flights.revoke(keys=(key,))
+        try:
+            hash(key)
+        except TypeError as error:
+            raise unusable_key(key, error) from error
+        weight_bytes = weigh_entry(key, value) if self._sizer is None else self._weigh(key, value)
+        if self._flights.by_key:
+            self._flights.revoke(keys=(key,))
         if cost is not None:
             self._counters.add_cost(cost_seconds)
-        return self._store.put(
-            key, value, weight_bytes, ttl, unique_tags, cost_seconds=cost_seconds
-        )
+        return self._store.put(key, value, weight_bytes, ttl, unique_tags, cost_seconds)
 
     def cache_result(
         self, query_hash: str, result: object, ttl: float | None = None, tags: Iterable[str] = ()

@@ -170,27 +170,31 @@ class Flight:
 
 
 class SingleFlight:
-    """The flights of one cache, by key."""
+    """The flights of one cache, by key.
+
+    Attributes:
+        by_key: those in progress; read by others, changed here.
+    """
 
     def __init__(self) -> None:
-        self._flights: dict[Hashable, Flight] = {}
+        self.by_key: dict[Hashable, Flight] = {}
         tell_after_fork(self)
 
     def __len__(self) -> int:
-        return len(self._flights)
+        return len(self.by_key)
 
     def running(self, key: Hashable) -> bool:
         """Return whether a key is being computed."""
-        return key in self._flights
+        return key in self.by_key
 
     def join(self, key: Hashable, tags: tuple[str, ...]) -> tuple[Flight, bool]:
         """Return the flight of a key, and whether the caller leads it (and must `land` it)."""
         with _graph_lock:
-            flight = self._flights.get(key)
+            flight = self.by_key.get(key)
             if flight is not None:
                 return flight, False
             parent = _innermost()
-            flight = self._flights[key] = Flight(key, tags, parent)
+            flight = self.by_key[key] = Flight(key, tags, parent)
             if parent is not None:
                 parent.waits_for.append(flight)
             return flight, True
@@ -205,35 +209,35 @@ class SingleFlight:
     ) -> None:
         """End a flight: with a value, an error, or, its leader cancelled, for another to lead."""
         with _graph_lock:
-            if self._flights.get(flight.key) is flight:
-                del self._flights[flight.key]
+            if self.by_key.get(flight.key) is flight:
+                del self.by_key[flight.key]
         flight.land(value, error, abandoned=abandoned)
 
     def revoke(self, *, keys: Iterable[Hashable] = (), tags: Iterable[str] = ()) -> None:
         """Have the values that are being computed for these keys and tags not kept."""
-        if not self._flights:
+        if not self.by_key:
             return
         revoked_tags = frozenset(tags)
         with _graph_lock:
             for key in keys:
-                if key in self._flights:
-                    self._flights[key].revoked = True
+                if key in self.by_key:
+                    self.by_key[key].revoked = True
             if revoked_tags:
-                for flight in self._flights.values():
+                for flight in self.by_key.values():
                     if not revoked_tags.isdisjoint(flight.tags):
                         flight.revoked = True
 
     def revoke_all(self) -> None:
         """Have none of the values that are being computed kept."""
         with _graph_lock:
-            for flight in self._flights.values():
+            for flight in self.by_key.values():
                 flight.revoked = True
 
     def after_fork_in_child(self) -> None:
         """Forget the flights of threads that the child does not have."""
         mine = get_ident()
         _blocked_threads.clear()
-        self._flights = {key: each for key, each in self._flights.items() if each.led_on(mine)}
+        self.by_key = {key: each for key, each in self.by_key.items() if each.led_on(mine)}
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -69,7 +69,13 @@ def weigh(value: object) -> int:
 
 def weigh_entry(key: Hashable, value: object) -> int:
     """Return what keeping a value under a key costs: both, and the bookkeeping."""
-    return weigh(key) + weigh(value) + BOOKKEEPING_BYTES
+    weight = BOOKKEEPING_BYTES
+    for each in (key, value):
+        if type(each) in _FLAT:
+            weight += (_getsizeof(each) + _ALLOCATION_BYTES - 1) & -_ALLOCATION_BYTES
+        else:
+            weight += weigh(each)
+    return weight
 
 
 def checked_weight(weight: object, what: str) -> int:

@@ -67,8 +67,8 @@ class EntryStore:
         weight_bytes: int,
         ttl_seconds: float,
         tags: tuple[str, ...] = (),
-        *,
         cost_seconds: float = 0.0,
+        *,
         stale_seconds: float = 0.0,
         is_refused: Callable[[], bool] | None = None,
     ) -> bool:
@@ -77,15 +77,21 @@ class EntryStore:
         with self.lock:
             if is_refused is not None and is_refused():
                 return False
-            now = self._clock()
-            if weight_bytes > self.policy.max_bytes:
+            policy = self.policy
+            if weight_bytes > policy.max_bytes:
                 self._counters.rejected += 1
                 self._take_out(key, "replaced", left)
                 kept = False
             else:
-                self._make_way(key, weight_bytes, now, left)
-                terms = (
-                    self._pool.own_terms(
+                now = self._clock()
+                if self._insertions_until_sweep:
+                    self._insertions_until_sweep -= 1
+                elif self._earliest_end <= now and policy.lacks_room(
+                    weight_bytes, key not in self.entries
+                ):
+                    self._sweep(now, left)
+                if tags or cost_seconds or stale_seconds:
+                    terms = self._pool.own_terms(
                         now,
                         ttl_seconds,
                         weight_bytes,
@@ -93,22 +99,13 @@ class EntryStore:
                         cost_seconds=cost_seconds,
                         stale_seconds=stale_seconds,
                     )
-                    if tags or cost_seconds or stale_seconds
-                    else self._pool.terms(now, ttl_seconds, weight_bytes)
-                )
+                else:
+                    terms = self._pool.terms(now, ttl_seconds, weight_bytes)
                 self._let_in(key, value, terms, left)
                 kept = True
-        self._tell(left)
+        if left and self.listeners:
+            self._tell(left)
         return kept
-
-    def _make_way(self, key: Hashable, weight_bytes: int, now: float, left: _Left) -> None:
-        """Take out what has expired, if room is short and it is time to look."""
-        if self._insertions_until_sweep > 0:
-            self._insertions_until_sweep -= 1
-        elif self._earliest_end <= now and self.policy.lacks_room(
-            weight_bytes, key not in self.entries
-        ):
-            self._sweep(now, left)
 
     def _sweep(self, now: float, left: _Left) -> None:
         candidates = list(self.policy.next_in_line(_SWEEP_ENTRIES))
@@ -134,14 +131,14 @@ class EntryStore:
             gone: EvictionCause = (
                 "expired" if old.terms.stale_until <= terms.created_at else "replaced"
             )
-            # Its hits are still counted while another takes its place: read it as it was.
             victims = self.policy.replace(key, old, value, terms)
             self._note_left(key, old, gone, left)
         for victim_key, victim in victims:
             self._note_left(victim_key, victim, "capacity", left)
         if terms.tags:
             self.tags.add(key, terms.tags)
-        self._earliest_end = min(self._earliest_end, terms.stale_until)
+        if terms.stale_until < self._earliest_end:  # noqa: PLR1730 - min() would cost a call
+            self._earliest_end = terms.stale_until
 
     def remove(self, key: Hashable) -> bool:
         """Take out an entry; return whether it was there, and not expired."""

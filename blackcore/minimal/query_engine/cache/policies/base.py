@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -35,9 +36,13 @@ class EvictionPolicy(ABC, Generic[E]):
     has_plain_keys: bool = False
 
     def __init__(self, lock: RLock, max_bytes: int, max_entries: int | None) -> None:  # noqa: ARG002 - one signature for all; LRU takes the lock on a hit
+        self.used_bytes = 0
+        self._bound(max_bytes, max_entries)
+
+    def _bound(self, max_bytes: int, max_entries: int | None) -> None:
         self.max_bytes = max_bytes
         self.max_entries = max_entries
-        self.used_bytes = 0
+        self._most_entries = sys.maxsize if max_entries is None else max_entries
 
     def touch(self, key: Hashable) -> None:
         """Note that an entry was used, if it is still there."""
@@ -49,8 +54,9 @@ class EvictionPolicy(ABC, Generic[E]):
 
     def lacks_room(self, weight_bytes: int, new_entries: int = 1) -> bool:
         """Return whether an entry of this weight could only be let in for another."""
-        return self.used_bytes + weight_bytes > self.max_bytes or (
-            self.max_entries is not None and len(self.entries) + new_entries > self.max_entries
+        return (
+            self.used_bytes + weight_bytes > self.max_bytes
+            or len(self.entries) + new_entries > self._most_entries
         )
 
     def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, E]]:
@@ -86,8 +92,7 @@ class EvictionPolicy(ABC, Generic[E]):
 
     def resize(self, max_bytes: int, max_entries: int | None) -> list[tuple[Hashable, E]]:
         """Change the bounds; return who had to go."""
-        self.max_bytes = max_bytes
-        self.max_entries = max_entries
+        self._bound(max_bytes, max_entries)
         return self._make_room(0, 0)
 
     def clear(self) -> list[tuple[Hashable, E]]:
@@ -104,7 +109,11 @@ class EvictionPolicy(ABC, Generic[E]):
 
     def _make_room(self, weight_bytes: int, new_entries: int) -> list[tuple[Hashable, E]]:
         victims: list[tuple[Hashable, E]] = []
-        while self.lacks_room(weight_bytes, new_entries):
+        entries = self.entries
+        most_bytes = self.max_bytes - weight_bytes
+        most_entries = self._most_entries - new_entries
+        # `lacks_room`, written out.
+        while self.used_bytes > most_bytes or len(entries) > most_entries:
             victim = self._evict()
             self.used_bytes -= victim[1].terms.weight_bytes
             victims.append(victim)

@@ -44,7 +44,7 @@ class FifoOfKeys:
     def popleft(self) -> Hashable:
         """Return the oldest key, taken out; IndexError where there is none."""
         key = self._keys.popleft()
-        while self._holes and self._close_hole(key):
+        while self._number_of_holes and self._close_hole(key):
             key = self._keys.popleft()
         return key
 

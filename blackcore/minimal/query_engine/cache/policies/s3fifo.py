@@ -46,7 +46,8 @@ class S3Entry(Entry):
 
     def frequency(self) -> int:
         """Return the hits since the entry was last looked at, at most three."""
-        return min(self.terms.hits - (self.place >> 1), _MAX_FREQUENCY)
+        hits = self.terms.hits - (self.place >> 1)
+        return hits if hits < _MAX_FREQUENCY else _MAX_FREQUENCY  # noqa: FURB136 - min() would cost a call
 
     def settle(self, frequency: int, queue_bit: int) -> None:
         """Note the queue the entry is in, and how many of its hits still count."""
@@ -70,6 +71,7 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         self._small = FifoOfKeys()
         self._main = FifoOfKeys()
         self._small_bytes = 0
+        self._small_entries = 0
         self._ghosts = FifoOfKeys()
         self._ghost_hashes: set[int] = set()
         self._has_evicted = False
@@ -96,6 +98,7 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
             self._main.append(key)
         else:
             self._small.append(key)
+            self._small_entries += 1
             self._small_bytes += terms.weight_bytes
         return entry
 
@@ -104,6 +107,7 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
             self._main.leave(key)
         else:
             self._small.leave(key)
+            self._small_entries -= 1
             self._small_bytes -= entry.terms.weight_bytes
 
     def _rejoin(self, key: Hashable, old: S3Entry, value: object, terms: Terms) -> S3Entry:
@@ -114,13 +118,18 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
             self._main.append(key)
         else:
             self._small.append(key)
+            self._small_entries += 1
             self._small_bytes += terms.weight_bytes
         return entry
 
     def _evict(self) -> tuple[Hashable, S3Entry]:
         self._has_evicted = True
         while True:
-            from_main = not len(self._small) or self._main_is_over()
+            main_entries = len(self.entries) - self._small_entries
+            from_main = not self._small_entries or (
+                main_entries > self._most_main_entries
+                or self.used_bytes - self._small_bytes > self._most_main_bytes
+            )
             key, goes = self._look_at_main() if from_main else self._look_at_small()
             if goes:
                 return key, self.entries.pop(key)
@@ -128,6 +137,7 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
     def _look_at_small(self) -> tuple[Hashable, bool]:
         key = self._small.popleft()
         entry = self.entries[key]
+        self._small_entries -= 1
         self._small_bytes -= entry.terms.weight_bytes
         if entry.frequency() >= _HITS_TO_MAIN:
             entry.settle(0, _IN_MAIN)
@@ -146,26 +156,24 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         return key, not frequency
 
     def _remember(self, ghost: int) -> None:
-        if ghost in self._ghost_hashes:  # two keys with one hash
+        hashes = self._ghost_hashes
+        if ghost in hashes:  # two keys with one hash
             return
         room = len(self.entries) * (_SMALL_PARTS - 1) // _SMALL_PARTS
-        while len(self._ghosts) and len(self._ghosts) >= room:
-            self._ghost_hashes.discard(self._ghosts.popleft())
+        while hashes and len(hashes) >= room:
+            hashes.remove(self._ghosts.popleft())  # type: ignore[arg-type]  # only ints are put in
         self._ghosts.append(ghost)
-        self._ghost_hashes.add(ghost)
+        hashes.add(ghost)
+
+    def _bound(self, max_bytes: int, max_entries: int | None) -> None:
+        super()._bound(max_bytes, max_entries)
+        self._full_small_bytes = max_bytes // _SMALL_PARTS
+        self._full_small_entries = max(1, self._most_entries // _SMALL_PARTS)
+        self._most_main_bytes = max_bytes - self._full_small_bytes
+        self._most_main_entries = max(0, self._most_entries - self._full_small_entries)
 
     def _small_is_full(self) -> bool:
-        if self._small_bytes >= self.max_bytes // _SMALL_PARTS:
-            return True
-        return self.max_entries is not None and len(self._small) >= self._small_entries()
-
-    def _main_is_over(self) -> bool:
-        main_bytes = self.used_bytes - self._small_bytes
-        if main_bytes > self.max_bytes - self.max_bytes // _SMALL_PARTS:
-            return True
-        if self.max_entries is None:
-            return False
-        return len(self._main) > self.max_entries - self._small_entries()
-
-    def _small_entries(self) -> int:
-        return max(1, (self.max_entries or 0) // _SMALL_PARTS)
+        return (
+            self._small_bytes >= self._full_small_bytes
+            or self._small_entries >= self._full_small_entries
+        )
