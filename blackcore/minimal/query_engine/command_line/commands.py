@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from ..data import QueryResult
 from ..engine import QueryEngine
 from ..errors import ExportValueError, LoaderError
 from ..export import CsvOptions, StreamingExporter
@@ -25,7 +26,6 @@ from .tables import Column, columns_of, escaped
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from ..data import QueryResult
     from ..export.formats import Format
     from ..export.streaming_exporter import FileArguments
     from ..optimization import Explanation
@@ -118,13 +118,16 @@ def query(arguments: Arguments) -> int:
         engine = _engine(arguments, line)
         question = _question(engine, arguments)
         if arguments.explain or arguments.analyze:
-            _show_plan(question.explain(analyze=arguments.analyze), arguments)
-            return 0
-        result = question.run()
-    if arguments.format == "table":
-        _show_page(result, arguments)
+            shown: QueryResult | Explanation = question.explain(analyze=arguments.analyze)
+        else:
+            shown = question.run()
+    # only now, when the line of progress is gone
+    if not isinstance(shown, QueryResult):
+        say(str(shown) if arguments.format == "table" else shown.to_json())
+    elif arguments.format == "table":
+        _show_page(shown, arguments)
     else:
-        write_rows(result.data, arguments.format, engine.exporter, result.select)
+        write_rows(shown.data, arguments.format, engine.exporter, shown.select)
     return 0
 
 
@@ -194,10 +197,6 @@ def _conditions(arguments: Arguments) -> Iterable[Condition]:
     if arguments.any and arguments.conditions:  # an empty group of alternatives holds for no row
         return [FilterGroup("or", arguments.conditions)]
     return arguments.conditions
-
-
-def _show_plan(explanation: Explanation, arguments: Arguments) -> None:
-    say(str(explanation) if arguments.format == "table" else explanation.to_json())
 
 
 def _show_page(result: QueryResult, arguments: Arguments) -> None:
