@@ -167,3 +167,40 @@ def test_value_without_text_is_named_by_row_and_column() -> None:
         written(odd, "csv", None)
     with pytest.raises(ExportValueError, match=r"row 2, field 'o': .* has no JSON"):
         written(odd, "json", None)
+
+
+class Result:
+    """A result such as a query gives: rows in chunks, and perhaps columns."""
+
+    def __init__(self, rows: Any, columns: Any) -> None:
+        self._rows, self._columns = rows, columns
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def chunks(self, chunk_rows: int) -> Any:
+        for start in range(0, len(self._rows), chunk_rows):
+            yield self._rows[start : start + chunk_rows]
+
+    def built_columns(self) -> Any:
+        return self._columns
+
+
+@pytest.mark.parametrize("format_name", ["csv", "json", "jsonl"])
+def test_columns_that_are_built_are_written_and_otherwise_the_rows(
+    format_name: Any, frame: Any
+) -> None:
+    rows = frame.to_dicts()
+    expected = written(rows, format_name, None)
+    assert written(Result(rows, None), format_name, None) == expected
+    assert written(Result([{"never": "read"}], frame), format_name, None) == expected
+
+
+def test_result_in_chunks_can_be_read_twice_and_knows_its_rows() -> None:
+    rows = [{"a": 1}] * 30 + [{"b": 2}]
+    heard: list[Any] = []
+    file = io.BytesIO()
+    options = CsvOptions(late_columns="gather")
+    EXPORTER.export_csv(Result(rows, None), file, 10, options=options, on_progress=heard.append)
+    assert file.getvalue() == b"a,b\r\n" + b"1,\r\n" * 30 + b",2\r\n"
+    assert heard[-1].total_rows == 31

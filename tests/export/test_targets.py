@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 import tempfile
 import zlib
@@ -186,3 +187,21 @@ def test_missing_zstandard_names_the_extra(
     with pytest.raises(MissingExtraError, match=r"blackcore-query-engine\[zstd\]"):
         exporter.export_csv(ROWS, tmp_path / "a.csv.zst")
     assert only(tmp_path) == []
+
+
+@pytest.mark.parametrize("at", [1, 3])
+def test_compressed_write_that_fails_does_not_leave_the_writer_waiting(
+    exporter: StreamingExporter, at: Any
+) -> None:
+    class Full(io.BytesIO):
+        calls = 0
+
+        def write(self, block: Any) -> int:
+            self.calls += 1
+            if self.calls >= at:
+                raise OSError(28, "No space left on device")
+            return super().write(block)
+
+    rows = ({"a": os.urandom(2_000).hex()} for n in range(3_000))
+    with pytest.raises(ExportPathError, match="No space left"):
+        exporter.export_csv(rows, Full(), compression="gzip", compression_level=1)

@@ -14,7 +14,7 @@ from .formats import Format, TextOptions, text_of, text_of_frame
 from .options import CsvOptions
 from .pipeline import Stopped, paused
 from .progress import ExportProgress, Tally
-from .sources import ArrowStream, Rows, Slice, is_once, slices_of, slices_of_chunks
+from .sources import ArrowStream, BuiltColumns, Rows, Slice, is_once, slices_of, slices_of_chunks
 from .targets import Target, TargetOptions, open_target
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ExportJob:
             target_options,
             self.tally,
             durable=self.settings.durable,
-            threaded=isinstance(self.data, ArrowStream),
+            threaded=isinstance(self.data, (ArrowStream, BuiltColumns)),
         ) as sink:
             for block in self.blocks(pause=pause, chunks=chunks):
                 sink.write(block)
@@ -95,13 +95,17 @@ class ExportJob:
                 self.data.close()
 
     def _pieces(self, pause: Pause, chunks: Iterable[Sequence[object]] | None) -> Iterator[bytes]:
-        if chunks is None and isinstance(self.data, ArrowStream) and not self._flattens():
-            return self._frame_pieces(self.data, pause)
-        columns = self._gathered(pause)
+        columns = None if chunks is not None or self._flattens() else self._columns()
+        if columns is not None:
+            return self._frame_pieces(columns, pause)
+        names = self._gathered(pause)
         slices = paused(self._slices(chunks), pause)
-        return text_of(
-            slices, self.chosen, self.options, self.tally, self.settings, columns=columns
-        )
+        return text_of(slices, self.chosen, self.options, self.tally, self.settings, columns=names)
+
+    def _columns(self) -> ArrowStream | None:
+        if isinstance(self.data, BuiltColumns):
+            return self.data.built_columns()
+        return self.data if isinstance(self.data, ArrowStream) else None
 
     def _flattens(self) -> bool:
         return isinstance(self.options, CsvOptions) and self.options.flatten is not None

@@ -30,14 +30,39 @@ class ArrowStream(Protocol):
         """Return a capsule with the stream of record batches."""
 
 
+@runtime_checkable
+class RowChunks(Protocol):
+    """Rows that are kept elsewhere and handed out in lists, as often as asked: a query's result."""
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+
+    def chunks(self, chunk_rows: int) -> Iterable[Sequence[Row]]:
+        """Return all rows in order, in lists of at most so many."""
+
+
+@runtime_checkable
+class BuiltColumns(Protocol):
+    """A source that may have its rows as columns already."""
+
+    def built_columns(self) -> ArrowStream | None:
+        """Return the rows as columns, or None where there are none.
+
+        None too where columns would not say all that the rows do: a missing key is no null in
+        JSON, and a column has one type.
+        """
+
+
 SyncRows: TypeAlias = Iterable[Row] | Iterable[Sequence[Row]]
 AsyncRows: TypeAlias = AsyncIterable[Row] | AsyncIterable[Sequence[Row]]
-Rows: TypeAlias = SyncRows | AsyncRows | ArrowStream
+Rows: TypeAlias = SyncRows | AsyncRows | ArrowStream | RowChunks | BuiltColumns
 """Rows one by one or in chunks (lists of rows), from a sync or async iterable; or columns."""
 
 
 def is_once(data: object) -> bool:
     """Return whether the rows can be read only once."""
+    if isinstance(data, RowChunks):
+        return False
     return not isinstance(data, Iterable) or isinstance(data, Iterator)
 
 
@@ -53,7 +78,7 @@ def require_rows(data: object) -> None:
         raise ExportOptionError(f"data is {type(data).__name__} {str(data)[:80]!r}; {wanted}")
     if isinstance(data, Mapping):
         raise ExportOptionError(f"data is one {type(data).__name__}; {wanted}: [row], not row")
-    if not isinstance(data, (Iterable, AsyncIterable, ArrowStream)):
+    if not isinstance(data, (Iterable, AsyncIterable, ArrowStream, RowChunks)):
         raise ExportOptionError(f"data is a {type(data).__name__}; {wanted}")
 
 
@@ -62,6 +87,8 @@ def known_rows(data: object) -> int | None:
     if isinstance(data, ArrowStream):
         height = getattr(data, "height", getattr(data, "num_rows", None))
         return height if isinstance(height, int) else None
+    if isinstance(data, RowChunks):
+        return len(data)
     if isinstance(data, (list, tuple)) and not (data and isinstance(data[0], (list, tuple))):
         return len(data)
     return None
@@ -78,6 +105,9 @@ def slices_of(data: Rows, settings: ExportSettings) -> Iterator[Slice]:
         return
     if isinstance(data, ArrowStream):
         yield from _frame_slices(data, settings)
+        return
+    if isinstance(data, RowChunks):
+        yield from slices_of_chunks(data.chunks(settings.chunk_rows), settings)
         return
     if not isinstance(data, Iterable):
         raise ExportOptionError(f"a {type(data).__name__} must be awaited for its rows")

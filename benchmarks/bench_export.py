@@ -1,0 +1,385 @@
+"""What writing rows as text costs, against the libraries that people write it with.
+
+    python benchmarks/bench_export.py [--copies 3] [--rounds 3]
+
+Rows are 336,776 flight records of 19 fields, so many times over; every file is read back and
+compared first. Rounds interleave all contenders of a group; the least time of each counts, as
+wall and as processor time (which other work on the machine disturbs less). Ours writes a
+temporary file and renames it; "durable" forces it to disk too, which no other contender does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import csv
+import gc
+import os
+import platform
+import sys
+import tempfile
+import time
+import zlib
+from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import msgspec
+import orjson
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import zstandard
+
+from benchmarks import export_loop, export_memory
+from blackcore.minimal.query_engine.export import StreamingExporter
+from blackcore.minimal.query_engine.settings import ExportSettings
+from examples.flights import flights_directory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    import pytest
+
+    Rows = list[dict[str, object]]
+    Contender = Callable[[Path], object]
+
+CHUNK_ROWS = 10_000
+OURS = StreamingExporter(ExportSettings(durable=False))
+DURABLE = StreamingExporter(ExportSettings(durable=True))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Contenders for one job; the first peer named is what the target speaks of."""
+
+    title: str
+    suffix: str
+    contenders: dict[str, Contender]
+    yardsticks: tuple[str, ...]
+    target: str
+
+
+def chunks(rows: Rows) -> Iterator[Rows]:
+    for start in range(0, len(rows), CHUNK_ROWS):
+        yield rows[start : start + CHUNK_ROWS]
+
+
+def csv_group(rows: Rows, title: str = "CSV from dict rows") -> Group:
+    fields = list(rows[0])
+
+    def dict_writer(path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fields)
+            writer.writeheader()
+            for chunk in chunks(rows):
+                writer.writerows(chunk)
+
+    def item_getter(path: Path) -> None:
+        pick = itemgetter(*fields)
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(fields)
+            for chunk in chunks(rows):
+                writer.writerows(map(pick, chunk))
+
+    def pandas(path: Path) -> None:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            for number, chunk in enumerate(chunks(rows)):
+                frame = pd.DataFrame.from_records(chunk, columns=fields)
+                frame.to_csv(file, index=False, header=number == 0)
+
+    def arrow(path: Path) -> None:
+        with path.open("wb") as file:
+            for number, chunk in enumerate(chunks(rows)):
+                options = pa.csv.WriteOptions(include_header=number == 0, quoting_style="needed")
+                pa.csv.write_csv(pa.Table.from_pylist(chunk), file, options)
+
+    def polars_chunks(path: Path) -> None:
+        with path.open("wb") as file:
+            for number, chunk in enumerate(chunks(rows)):
+                frame = pl.from_dicts(chunk, infer_schema_length=None)
+                frame.write_csv(file, include_header=number == 0)
+
+    def polars_whole(path: Path) -> None:
+        pl.from_dicts(rows, infer_schema_length=None).write_csv(path)
+
+    return Group(
+        title,
+        "csv",
+        {
+            "ours": lambda path: OURS.export_csv(rows, path),
+            "ours, durable": lambda path: DURABLE.export_csv(rows, path),
+            "csv.DictWriter": dict_writer,
+            "csv.writer + itemgetter": item_getter,
+            "pandas, chunks": pandas,
+            "pyarrow, chunks": arrow,
+            "Polars, chunks": polars_chunks,
+            "Polars, whole": polars_whole,
+        },
+        ("csv.DictWriter", "csv.writer + itemgetter", "Polars, chunks", "Polars, whole"),
+        "4x DictWriter, 1.2x the best exact peer",
+    )
+
+
+def awkward_group(rows: Rows) -> Group:
+    """Return the group in which no slice can take the fast way: every row has a quote."""
+    awkward = [{**row, "note": 'said "late", left'} for row in rows]
+    group = csv_group(awkward, "CSV from dict rows with a quote in each")
+    names = ("ours", "csv.DictWriter", "csv.writer + itemgetter")
+    kept = {name: group.contenders[name] for name in names}
+    return Group(group.title, "csv", kept, names[1:], "1x DictWriter")
+
+
+def json_group(rows: Rows) -> Group:
+    def by_chunks(path: Path) -> None:
+        with path.open("wb") as file:
+            lead = b"["
+            for chunk in chunks(rows):
+                file.write(lead)
+                file.write(memoryview(orjson.dumps(chunk))[1:-1])
+                lead = b","
+            file.write(b"]")
+
+    return Group(
+        "JSON array from dict rows",
+        "json",
+        {"ours": lambda path: OURS.export_json(rows, path), "orjson, chunks": by_chunks},
+        ("orjson, chunks",),
+        "0.95x orjson",
+    )
+
+
+def lines_group(rows: Rows) -> Group:
+    def by_chunks(path: Path) -> None:
+        encode = msgspec.json.Encoder().encode_lines
+        with path.open("wb") as file:
+            for chunk in chunks(rows):
+                file.write(encode(chunk))
+
+    def by_rows(path: Path) -> None:
+        with path.open("wb") as file:
+            for row in rows:
+                file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+
+    return Group(
+        "JSON lines from dict rows",
+        "jsonl",
+        {
+            "ours": lambda path: OURS.export_jsonl(rows, path),
+            "msgspec, chunks": by_chunks,
+            "orjson, rows": by_rows,
+        },
+        ("msgspec, chunks",),
+        "0.95x msgspec",
+    )
+
+
+def column_groups(rows: Rows) -> Iterator[Group]:
+    frame = pl.from_dicts(rows, infer_schema_length=None)
+    polars = {"csv": frame.write_csv, "jsonl": frame.write_ndjson}
+    for suffix, write in polars.items():
+        yield Group(
+            f"{suffix} from columns",
+            suffix,
+            {
+                "ours": lambda path: OURS.export(frame, path),
+                "Polars": lambda path, write=write: write(path),
+            },
+            ("Polars",),
+            "0.8x Polars",
+        )
+
+
+def compressed_groups(rows: Rows, folder: Path) -> Iterator[Group]:
+    plain = folder / "plain.csv"
+    OURS.export_csv(rows, plain)
+    text = plain.read_bytes()
+
+    def gzip(path: Path) -> None:
+        codec = zlib.compressobj(6, zlib.DEFLATED, 31)
+        path.write_bytes(codec.compress(text) + codec.flush())
+
+    def zstd(path: Path) -> None:
+        path.write_bytes(zstandard.ZstdCompressor(level=3).compress(text))
+
+    for suffix, compress in {"csv.gz": gzip, "csv.zst": zstd}.items():
+
+        def format_too(path: Path, compress: Contender = compress) -> None:
+            OURS.export_csv(rows, plain)
+            compress(path)
+
+        yield Group(
+            f"{suffix} from dict rows",
+            suffix,
+            {
+                "ours": lambda path: OURS.export(rows, path),
+                "bytes in memory, one go": compress,
+                "our CSV, then one go": format_too,
+            },
+            ("bytes in memory, one go", "our CSV, then one go"),
+            "0.9x of the library",
+        )
+
+
+def async_group(rows: Rows) -> Group:
+    async def one_by_one() -> AsyncIterator[dict[str, object]]:
+        for row in rows:
+            yield row
+
+    async def in_chunks() -> AsyncIterator[Rows]:
+        for chunk in chunks(rows):
+            yield chunk
+
+    async def pass_over() -> None:
+        async for _ in one_by_one():
+            pass
+
+    return Group(
+        "CSV beside an event loop",
+        "csv",
+        {
+            "ours": lambda path: OURS.export_csv(rows, path),
+            "ours, async chunks": lambda path: asyncio.run(
+                OURS.export_csv_async(in_chunks(), path)
+            ),
+            "ours, async rows": lambda path: asyncio.run(OURS.export_csv_async(one_by_one(), path)),
+            "async for alone": lambda _: asyncio.run(pass_over()),
+        },
+        ("ours, async chunks", "ours, async rows", "async for alone"),
+        "a plain call against the async ones",
+    )
+
+
+def unpacked(path: Path, suffix: str) -> bytes:
+    """Return a file's text, with one kind of line end."""
+    data = path.read_bytes()
+    if suffix.endswith(".gz"):
+        data = zlib.decompress(data, 31)
+    elif suffix.endswith(".zst"):
+        data = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    return data.replace(b"\r\n", b"\n")
+
+
+def read_back(data: bytes, suffix: str) -> object:
+    """Return what a text says, so that equal ones compare equal."""
+    if suffix.startswith("csv"):
+        return list(csv.reader(data.decode().splitlines(keepends=True)))
+    if suffix == "json":
+        return msgspec.json.decode(data)
+    return msgspec.json.Decoder().decode_lines(data)
+
+
+def check(group: Group, folder: Path) -> dict[str, bool]:
+    """Return which contenders' files say what the reference's does; ours must."""
+    path = folder / f"checked.{group.suffix}"
+    reference = group.yardsticks[0] if "loop" not in group.title else "ours"
+    group.contenders[reference](path)
+    expected = unpacked(path, group.suffix)
+    exact = {}
+    for name, write in group.contenders.items():
+        path.unlink()
+        path.touch()
+        write(path)
+        found = unpacked(path, group.suffix)
+        exact[name] = (
+            name == "async for alone"
+            or found == expected
+            or read_back(found, group.suffix) == read_back(expected, group.suffix)
+        )
+        assert exact[name] or not name.startswith("ours"), name
+    return exact
+
+
+def measure(group: Group, folder: Path, rounds: int) -> dict[str, tuple[float, float]]:
+    """Return the least wall and processor seconds of each contender."""
+    least = dict.fromkeys(group.contenders, (float("inf"), float("inf")))
+    for _ in range(rounds):
+        for name, write in group.contenders.items():
+            path = folder / f"timed.{group.suffix}"
+            path.unlink(missing_ok=True)
+            gc.collect()
+            wall, processor = time.perf_counter(), time.process_time()
+            write(path)
+            taken = time.perf_counter() - wall, time.process_time() - processor
+            least[name] = min(least[name][0], taken[0]), min(least[name][1], taken[1])
+    return least
+
+
+def show(
+    group: Group, rows: int, exact: dict[str, bool], least: dict[str, tuple[float, float]]
+) -> None:
+    print(f"\n{group.title}: {rows:,} rows (target: {group.target})")
+    print(f"  {'':26s}{'K rows/s':>10s}{'cpu':>8s}   ours is, wall / cpu")
+    for name, (wall, processor) in least.items():
+        ratio = f"{wall / least['ours'][0]:8.2f}x /{processor / least['ours'][1]:6.2f}x"
+        mark = "" if exact[name] else "   not exact"
+        print(f"  {name:26s}{rows / wall / 1e3:10.0f}{rows / processor / 1e3:8.0f}   {ratio}{mark}")
+
+
+def groups(rows: Rows, folder: Path) -> Iterator[Group]:
+    yield csv_group(rows)
+    yield awkward_group(rows)
+    yield json_group(rows)
+    yield lines_group(rows)
+    yield from column_groups(rows)
+    yield from compressed_groups(rows, folder)
+    yield async_group(rows)
+
+
+def flights(copies: int) -> Rows:
+    data = (flights_directory() / "flights.json").read_bytes()
+    rows: Rows = []
+    for _ in range(copies):
+        rows += msgspec.json.decode(data)
+    return rows
+
+
+def machine() -> str:
+    libraries = (msgspec, orjson, pd, pl, pa, zstandard)
+    versions = ", ".join(f"{library.__name__} {library.__version__}" for library in libraries)
+    return (
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, "
+        f"{os.cpu_count()} cores; {versions}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--copies", type=int, default=3, help="of the 336,776 flights")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="groups whose title holds this")
+    arguments = parser.parse_args()
+    print(machine())
+    rows = flights(arguments.copies)
+    gc.freeze()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for group in groups(rows, folder):
+            if arguments.only in group.title:
+                exact = check(group, folder)
+                show(group, len(rows), exact, measure(group, folder, arguments.rounds))
+    if not arguments.only:
+        export_loop.report(rows)
+        export_memory.report()
+
+
+def test_every_group_agrees_and_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "CHUNK_ROWS", 300)
+    rows: Rows = [
+        {"n": n, "text": f"T{n}", "none": None, "half": n + 0.5, "carrier": "UA"}
+        for n in range(700)
+    ]
+    for group in groups(rows, tmp_path):
+        exact = check(group, tmp_path)
+        show(group, len(rows), exact, measure(group, tmp_path, 1))
+    export_loop.report(rows)
+    assert export_memory.growth_mb("csv", 1_000, "async") < export_memory.TARGET_MB
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""How late an event loop is while rows are exported beside it.
+
+    python benchmarks/export_loop.py [--copies 3]
+
+A task sleeps for a millisecond at a time and notes how much later than that it wakes, while a
+million rows go from an async source to a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import orjson
+
+from blackcore.minimal.query_engine.export import StreamingExporter
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+
+    Rows = list[dict[str, object]]
+
+BEAT_SECONDS = 0.001
+CHUNK_ROWS = 10_000
+TARGET = "at most 3 ms late at the 99th percentile, 15 ms at worst"
+
+
+async def _beat(late_ms: list[float]) -> None:
+    while True:
+        start = time.perf_counter()
+        await asyncio.sleep(BEAT_SECONDS)
+        late_ms.append((time.perf_counter() - start - BEAT_SECONDS) * 1e3)
+
+
+async def lateness(work: Awaitable[object]) -> tuple[float, list[float]]:
+    """Return the seconds that the work took, and the sorted lateness of each beat in ms."""
+    late_ms: list[float] = []
+    heart = asyncio.create_task(_beat(late_ms))
+    await asyncio.sleep(0.01)
+    late_ms.clear()
+    start = time.perf_counter()
+    await work
+    taken = time.perf_counter() - start
+    heart.cancel()
+    return taken, sorted(late_ms) or [0.0]
+
+
+async def _rows(rows: Rows) -> AsyncIterator[dict[str, object]]:
+    for row in rows:
+        yield row
+
+
+async def _chunks(rows: Rows) -> AsyncIterator[Rows]:
+    for start in range(0, len(rows), CHUNK_ROWS):
+        yield rows[start : start + CHUNK_ROWS]
+
+
+async def _in_a_thread(rows: Rows, path: Path) -> None:
+    """Write as one would by hand: each chunk encoded and written in a thread."""
+    with path.open("wb") as file:
+        async for chunk in _chunks(rows):
+            await asyncio.to_thread(lambda chunk=chunk: file.write(orjson.dumps(chunk)))
+
+
+async def _measure(rows: Rows, folder: Path) -> None:
+    exporter = StreamingExporter()
+    works = {"nothing": lambda: asyncio.sleep(1.0)}
+    for suffix in ("csv", "json", "jsonl", "csv.gz", "csv.zst"):
+        path = folder / f"a.{suffix}"
+        works[f"{suffix}, async chunks"] = lambda path=path: exporter.export_async(
+            _chunks(rows), path
+        )
+        works[f"{suffix}, async rows"] = lambda path=path: exporter.export_async(_rows(rows), path)
+    works["orjson in to_thread"] = lambda: _in_a_thread(rows, folder / "by-hand.json")
+    for name, work in works.items():
+        taken, late_ms = await lateness(work())
+        p99 = late_ms[int(len(late_ms) * 0.99)]
+        rate = f"{len(rows) / taken / 1e3:8.0f} K rows/s" if name != "nothing" else " " * 17
+        print(
+            f"  {name:24s}{rate}   p50 {late_ms[len(late_ms) // 2]:5.2f}"
+            f"   p99 {p99:5.2f}   worst {late_ms[-1]:6.2f} ms"
+        )
+
+
+def report(rows: Rows) -> None:
+    """Print how late the loop is while each format is written."""
+    print(f"\nlateness of a heartbeat of 1 ms: {len(rows):,} rows (target: {TARGET})")
+    gc.collect()
+    gc.freeze()
+    with tempfile.TemporaryDirectory() as folder:
+        asyncio.run(_measure(rows, Path(folder)))
+
+
+def main() -> None:
+    from benchmarks.bench_export import flights
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--copies", type=int, default=3, help="of the 336,776 flights")
+    report(flights(parser.parse_args().copies))
+
+
+if __name__ == "__main__":
+    main()
