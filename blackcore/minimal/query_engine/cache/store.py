@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from blackcore.minimal.query_engine.settings import CachePolicy
 
     from .counters import Counters
-    from .entries import Terms
 
 Listener = Callable[[Hashable, object, EvictionCause], object]
 """Called with key, value and cause when an entry has left."""
@@ -37,7 +36,8 @@ class EntryStore:
     """Entries within their bounds, their tags, and who is told when one leaves.
 
     Every change is made under `lock`. What leaves is handed to the listeners, and let go of, after
-    the lock was given back: listeners and destructors may use the cache.
+    the lock was given back: listeners and destructors may use the cache. So lists of what leaves
+    are local to the functions that take the lock, and outlive it.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class EntryStore:
     ) -> bool:
         """Keep a value; return whether it fits, and nobody, asked under the lock, refuses it."""
         left: _Left = []
+        victims: list[tuple[Hashable, Entry]] = []
         with self.lock:
             if is_refused is not None and is_refused():
                 return False
@@ -101,9 +102,21 @@ class EntryStore:
                     )
                 else:
                     terms = self._pool.terms(now, ttl_seconds, weight_bytes)
-                self._let_in(key, value, terms, left)
+                old = self.entries.get(key)
+                if old is None:
+                    victims = policy.add(key, value, terms)
+                else:
+                    victims = policy.replace(key, old, value, terms)
+                    self._note_left(
+                        key, old, "expired" if old.terms.stale_until <= now else "replaced", left
+                    )
+                if victims:
+                    self._note_evicted(victims, left)
+                if tags:
+                    self.tags.add(key, tags)
+                self._earliest_end = min(self._earliest_end, terms.stale_until)
                 kept = True
-        if left and self.listeners:
+        if left:
             self._tell(left)
         return kept
 
@@ -122,23 +135,6 @@ class EntryStore:
             self._earliest_end = earliest
         if len(candidates) > _SWEEP_AT_ANY_TIME_ENTRIES:
             self._insertions_until_sweep = len(candidates) // _SWEEP_WAIT_PARTS
-
-    def _let_in(self, key: Hashable, value: object, terms: Terms, left: _Left) -> None:
-        old = self.entries.get(key)
-        if old is None:
-            victims = self.policy.add(key, value, terms)
-        else:
-            gone: EvictionCause = (
-                "expired" if old.terms.stale_until <= terms.created_at else "replaced"
-            )
-            victims = self.policy.replace(key, old, value, terms)
-            self._note_left(key, old, gone, left)
-        for victim_key, victim in victims:
-            self._note_left(victim_key, victim, "capacity", left)
-        if terms.tags:
-            self.tags.add(key, terms.tags)
-        if terms.stale_until < self._earliest_end:  # noqa: PLR1730 - min() would cost a call
-            self._earliest_end = terms.stale_until
 
     def remove(self, key: Hashable) -> bool:
         """Take out an entry; return whether it was there, and not expired."""
@@ -186,8 +182,8 @@ class EntryStore:
         left: _Left = []
         with self.lock:
             self._sweep(self._clock(), left)
-            for key, entry in self.policy.resize(max_bytes, max_entries):
-                self._note_left(key, entry, "capacity", left)
+            victims = self.policy.resize(max_bytes, max_entries)
+            self._note_evicted(victims, left)
         self._tell(left)
 
     def _take_out(self, key: Hashable, cause: EvictionCause, left: _Left) -> None:
@@ -200,6 +196,14 @@ class EntryStore:
         if entry.terms.tags:
             self.tags.discard(key, entry.terms.tags)
         left.append((key, entry.value, cause))
+
+    def _note_evicted(self, victims: list[tuple[Hashable, Entry]], left: _Left) -> None:
+        self._counters.causes["capacity"] += len(victims)
+        if self.tags:
+            for key, entry in victims:
+                self.tags.discard(key, entry.terms.tags)
+        if self.listeners:
+            left.extend((key, entry.value, "capacity") for key, entry in victims)
 
     def _tell(self, left: _Left) -> None:
         for listener in self.listeners:

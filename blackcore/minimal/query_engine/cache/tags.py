@@ -39,11 +39,10 @@ class TagIndex:
     def discard(self, key: Hashable, tags: tuple[str, ...]) -> None:
         """Forget a key, whose tags these were."""
         for tag in tags:
-            keys = self._keys_by_tag.get(tag)
-            if keys is not None:
-                keys.discard(key)
-                if not keys:
-                    del self._keys_by_tag[tag]
+            keys = self._keys_by_tag[tag]
+            keys.remove(key)
+            if not keys:
+                del self._keys_by_tag[tag]
 
     def keys_of(self, tags: Iterable[str]) -> set[Hashable]:
         """Return the keys that carry any of the tags."""

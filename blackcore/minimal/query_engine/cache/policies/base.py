@@ -61,9 +61,10 @@ class EvictionPolicy(ABC, Generic[E]):
 
     def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, E]]:
         """Let in an entry whose key is not held and whose weight fits; return who had to go."""
-        victims = self._make_room(terms.weight_bytes, 1)
+        weight_bytes = terms.weight_bytes
+        victims = self._make_room(weight_bytes, 1)
         self.entries[key] = self._join(key, value, terms)
-        self.used_bytes += terms.weight_bytes
+        self.used_bytes += weight_bytes
         return victims
 
     def replace(
@@ -73,12 +74,22 @@ class EvictionPolicy(ABC, Generic[E]):
 
         The key is held throughout, so that a lookup without the lock never misses it.
         """
+        growth = terms.weight_bytes - old.terms.weight_bytes
+        if self.used_bytes + growth <= self.max_bytes:
+            self.entries[key] = self._swap(key, old, value, terms)
+            self.used_bytes += growth
+            return []
         self.used_bytes -= old.terms.weight_bytes
         self._step_out(key, old)
         victims = self._make_room(terms.weight_bytes, 0)
         self.entries[key] = self._rejoin(key, old, value, terms)
         self.used_bytes += terms.weight_bytes
         return victims
+
+    def _swap(self, key: Hashable, old: E, value: object, terms: Terms) -> E:
+        """Return the entry to put in the place of another of its key, for which there is room."""
+        self._step_out(key, old)
+        return self._rejoin(key, old, value, terms)
 
     def remove(self, key: Hashable) -> E | None:
         """Take out the entry of a key, for any reason but want of room; None: there is none."""

@@ -89,7 +89,11 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         if self._returns:
             self._ghost_hashes.remove(ghost)
             self._ghosts.leave(ghost)
-        return super().add(key, value, terms)
+        weight_bytes = terms.weight_bytes
+        victims = self._make_room(weight_bytes, 1)
+        self.entries[key] = self._join(key, value, terms)
+        self.used_bytes += weight_bytes
+        return victims
 
     def _join(self, key: Hashable, value: object, terms: Terms) -> S3Entry:
         entry = S3Entry(value, terms)
@@ -110,6 +114,14 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
             self._small_entries -= 1
             self._small_bytes -= entry.terms.weight_bytes
 
+    def _swap(self, key: Hashable, old: S3Entry, value: object, terms: Terms) -> S3Entry:  # noqa: ARG002 - it stays where it is
+        entry = S3Entry(value, terms)
+        queue_bit = old.place & _IN_MAIN
+        entry.settle(old.frequency(), queue_bit)
+        if not queue_bit:
+            self._small_bytes += terms.weight_bytes - old.terms.weight_bytes
+        return entry
+
     def _rejoin(self, key: Hashable, old: S3Entry, value: object, terms: Terms) -> S3Entry:
         entry = S3Entry(value, terms)
         queue_bit = old.place & _IN_MAIN
@@ -124,36 +136,33 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
 
     def _evict(self) -> tuple[Hashable, S3Entry]:
         self._has_evicted = True
+        entries = self.entries
         while True:
-            main_entries = len(self.entries) - self._small_entries
-            from_main = not self._small_entries or (
-                main_entries > self._most_main_entries
-                or self.used_bytes - self._small_bytes > self._most_main_bytes
-            )
-            key, goes = self._look_at_main() if from_main else self._look_at_small()
-            if goes:
-                return key, self.entries.pop(key)
+            if self._small_entries and not self._main_is_over():
+                key = self._small.popleft()
+                entry = entries[key]
+                self._small_entries -= 1
+                self._small_bytes -= entry.terms.weight_bytes
+                if entry.terms.hits - (entry.place >> 1) >= _HITS_TO_MAIN:
+                    entry.settle(0, _IN_MAIN)
+                    self._main.append(key)
+                    continue
+                self._remember(hash(key) & _HASH_MASK)
+            else:
+                key = self._main.popleft()
+                entry = entries[key]
+                if frequency := entry.frequency():
+                    entry.settle(frequency - 1, _IN_MAIN)
+                    self._main.append(key)
+                    continue
+            del entries[key]
+            return key, entry
 
-    def _look_at_small(self) -> tuple[Hashable, bool]:
-        key = self._small.popleft()
-        entry = self.entries[key]
-        self._small_entries -= 1
-        self._small_bytes -= entry.terms.weight_bytes
-        if entry.frequency() >= _HITS_TO_MAIN:
-            entry.settle(0, _IN_MAIN)
-            self._main.append(key)
-            return key, False
-        self._remember(hash(key) & _HASH_MASK)
-        return key, True
-
-    def _look_at_main(self) -> tuple[Hashable, bool]:
-        key = self._main.popleft()
-        entry = self.entries[key]
-        frequency = entry.frequency()
-        if frequency:
-            entry.settle(frequency - 1, _IN_MAIN)
-            self._main.append(key)
-        return key, not frequency
+    def _main_is_over(self) -> bool:
+        return (
+            len(self.entries) - self._small_entries > self._most_main_entries
+            or self.used_bytes - self._small_bytes > self._most_main_bytes
+        )
 
     def _remember(self, ghost: int) -> None:
         hashes = self._ghost_hashes
