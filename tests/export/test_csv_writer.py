@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValueError
-from blackcore.minimal.query_engine.export import CsvOptions, StreamingExporter
+from blackcore.minimal.query_engine.export import CsvOptions, ExportProgress, StreamingExporter
 
 NAUGHTY = [
     "",
@@ -304,3 +304,37 @@ def test_keys_that_are_no_strings_and_keys_alike_but_for_case(written: Any) -> N
 
 def test_mappings_that_are_no_dicts_are_rows_too(written: Any) -> None:
     assert written([MappingProxyType({"a": 1, "b": 2})]) == b"a,b\r\n1,2\r\n"
+
+
+def test_left_out_values_are_counted_in_the_last_report(
+    exporter: StreamingExporter, tmp_path: Path
+) -> None:
+    heard: list[ExportProgress] = []
+    rows = [{"a": 1}] * 15 + [{"a": 2, "b": 2, "c": 3}] * 2
+    exporter.export_csv(
+        iter(rows),
+        tmp_path / "a.csv",
+        10,
+        options=CsvOptions(late_columns="ignore"),
+        on_progress=heard.append,
+    )
+    assert heard[-1].ignored_values == 4
+
+
+def test_renaming_what_is_no_column_is_refused(written: Any) -> None:
+    message = r"rename names 'carier', .* did you mean 'carrier'"
+    with pytest.raises(ExportOptionError, match=message):
+        written([{"carrier": 1}], rename={"carier": "C"})
+    assert written([], rename={"carrier": "C"}) == b""
+
+
+@pytest.mark.parametrize("rows", [[{"a": 1, "b": 2}], [{1: 1, "1": 2}]])
+def test_two_columns_of_one_title_are_refused(written: Any, rows: Any) -> None:
+    rename = {"a": "b"} if "a" in rows[0] else {}
+    with pytest.raises(ExportOptionError, match="two columns have the title"):
+        written(rows, rename=rename)
+
+
+def test_surrogate_in_a_title_is_named(written: Any) -> None:
+    with pytest.raises(ExportValueError, match=r"row 0, field .* lone surrogate"):
+        written([{"\ud800": 1}])

@@ -279,3 +279,8 @@ def test_options_of_the_other_layout_are_refused(
     with pytest.raises(ExportOptionError, match=message):
         written([], format_name, **options)
     assert only(tmp_path) == []
+
+
+def test_keys_that_json_would_take_for_one_are_refused(written: Any) -> None:
+    with pytest.raises(ExportValueError, match="row 1, field 'v': two keys are the same"):
+        written([{"v": {1: "a", "1": "b"}}])

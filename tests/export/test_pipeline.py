@@ -306,3 +306,36 @@ async def test_stopped_handoff_ends_the_thread_that_waits_for_it() -> None:
         await waiting
     with pytest.raises(Stopped):
         handoff.pause()
+
+
+async def test_fault_that_comes_while_an_export_is_cancelled_is_logged(
+    exporter: StreamingExporter, caplog: pytest.LogCaptureFixture
+) -> None:
+    reached, release = threading.Event(), threading.Event()
+
+    class Failing:
+        def write(self, block: bytes) -> None:
+            reached.set()
+            release.wait(timeout=30)
+            raise OSError(5, "Input/output error")
+
+    task = asyncio.create_task(exporter.export_csv_async(Endless().rows(), Failing()))
+    await passed(reached)
+    task.cancel()
+    await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert "failed as well" in caplog.text
+
+
+async def test_fault_of_the_source_is_raised_once_and_not_logged(
+    exporter: StreamingExporter, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    async def rows() -> AsyncIterator[dict[str, object]]:
+        yield {"a": 1}
+        raise LookupError("gone")
+
+    with pytest.raises(LookupError, match="gone"):
+        await exporter.export_csv_async(rows(), tmp_path / "a.csv")
+    assert caplog.text == ""

@@ -123,7 +123,7 @@ class Projection:
                     self._late(key, number)
 
     def _late(self, key: str, number: int) -> None:
-        counts = self._tally.ignored_columns
+        counts = self._tally.ignored_values
         if self._late_columns == "ignore":
             if key not in counts:
                 logger.warning("column %r first came in row %d and is left out", key, number)

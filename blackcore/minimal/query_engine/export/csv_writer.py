@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from blackcore.minimal.query_engine.errors import ExportOptionError, did_you_mean
+
 from .csv_columns import Cells, Projection, look_ahead
 from .csv_fast import SliceEditor
 from .csv_lines import LineWriter
@@ -66,7 +68,7 @@ class CsvTable:
     """The text of one CSV file whose columns are known. One instance belongs to one export."""
 
     def __init__(self, columns: Sequence[str], options: CsvOptions) -> None:
-        self._titles = [options.rename.get(name, key_text(name)) for name in columns]
+        self._titles = _titles(columns, options)
         self._options = options
         self._any = LineWriter(options, self._titles)
         self._fast = SliceEditor(options, len(columns))
@@ -98,6 +100,27 @@ class CsvTable:
         if not self._options.header or not self._titles:
             return start
         return start + self._any.lines([self._titles], -1)
+
+
+def _titles(columns: Sequence[str], options: CsvOptions) -> list[str]:
+    """Return what the header says.
+
+    Raises:
+        ExportOptionError: a column to be renamed is not there, or two would be called the same.
+    """
+    for name in options.rename if columns else ():
+        if name not in columns:
+            raise ExportOptionError(
+                f"CsvOptions.rename names {name!r}, which is no column; "
+                f"{did_you_mean(name, map(key_text, columns))}"
+            )
+    titles = [options.rename.get(name, key_text(name)) for name in columns]
+    if len(set(titles)) < len(titles):
+        twice = next(title for title in titles if titles.count(title) > 1)
+        raise ExportOptionError(
+            f"two columns have the title {twice!r}; call one another in CsvOptions.rename"
+        )
+    return titles
 
 
 def _counted(text: bytes, tally: Tally) -> Iterator[bytes]:

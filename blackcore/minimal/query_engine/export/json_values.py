@@ -168,6 +168,8 @@ def _exact_object(
         key_text(key): _exact(member, f"{path}.{key}" if path else str(key), policy, depth)
         for key, member in value.items()
     }
+    if len(made) < len(value):
+        raise UnserializableError(path, "two keys are the same in JSON, as 1 and '1' are")
     if all(map(is_unicode, made)):
         return made
     members = (

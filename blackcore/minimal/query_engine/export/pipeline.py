@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import logging
 import queue
 import threading
 import time
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
         Iterator,
         Sequence,
     )
+    from types import TracebackType
 
     from blackcore.minimal.query_engine.settings import ExportSettings
 
     from .progress import ExportProgress, ProgressCallback
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -200,12 +204,19 @@ class Crew:
             self.reporter.report(last)
             await self._reporting
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         """Stop what still runs, and wait for its end, even if cancelled again meanwhile."""
         self.handoff.stop()
         for task in self._tasks:
             task.cancel()
-        cancelled = await _ended({*self._tasks, *self._work})
+        futures: set[asyncio.Future[Any]] = {*self._tasks, *self._work}
+        cancelled = await _ended(futures)
+        _log_unraised(futures, error)
         self._executor.shutdown(wait=False)
         if cancelled is not None:
             raise cancelled
@@ -219,10 +230,15 @@ async def _ended(futures: set[asyncio.Future[Any]]) -> asyncio.CancelledError | 
             await asyncio.wait(pending)
         except asyncio.CancelledError as error:
             cancelled = error
-    for future in futures:
-        if not future.cancelled():
-            future.exception()  # seen: it was raised already, or came after a cancellation
     return cancelled
+
+
+def _log_unraised(futures: set[asyncio.Future[Any]], raised: BaseException | None) -> None:
+    """Log what failed while an export was being stopped for another reason."""
+    for future in futures:
+        error = None if future.cancelled() else future.exception()
+        if error is not None and error is not raised and not isinstance(error, Stopped):
+            logger.warning("an export that was being stopped failed as well", exc_info=error)
 
 
 async def _pump(feed: AsyncRows, handoff: Handoff, settings: ExportSettings) -> None:

@@ -26,6 +26,8 @@ class ExportProgress:
     elapsed_seconds: float
     total_rows: int | None = None
     """Rows there are to export, None where the source does not say."""
+    ignored_values: int = 0
+    """Values left out because their column came late, where ``late_columns`` is "ignore"."""
     finished: bool = False
     """True in the last report: everything is written and the file has its name."""
 
@@ -65,7 +67,7 @@ class Tally:
         "_next_report",
         "_start",
         "bytes",
-        "ignored_columns",
+        "ignored_values",
         "rows",
         "total_rows",
     )
@@ -80,7 +82,7 @@ class Tally:
         self.rows = 0
         self.bytes = 0
         self.total_rows = total_rows
-        self.ignored_columns: dict[str, int] = {}
+        self.ignored_values: dict[str, int] = {}
         self._clock = clock
         self._interval_seconds = interval_seconds
         self._start = clock()
@@ -101,6 +103,7 @@ class Tally:
             bytes=self.bytes,
             elapsed_seconds=self._clock() - self._start,
             total_rows=self.total_rows,
+            ignored_values=sum(self.ignored_values.values()),
             finished=finished,
         )
 
