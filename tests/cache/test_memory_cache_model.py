@@ -181,7 +181,7 @@ class CacheMachine(RuleBasedStateMachine):
         assert statistics.evictions_by_cause == self.counts
         assert statistics.rejected == self.rejected
         tagged = {(tag, key) for key, kept in self.held.items() for tag in kept.tags}
-        index = self.cache._store.tags._keys_by_tag
+        index = self.cache._store.tags.keys_by_tag
         assert {(tag, key) for tag, keys in index.items() for key in keys} == tagged
         assert all(index.values())
 

@@ -44,7 +44,7 @@ def check_books(cache: MemoryCache) -> None:
     assert store.policy.used_bytes == sum(entry.terms.weight_bytes for entry in held.values())
     assert store.policy.used_bytes <= store.policy.max_bytes
     tagged = {(tag, key) for key, entry in held.items() for tag in entry.terms.tags}
-    assert {(t, key) for t, keys in store.tags._keys_by_tag.items() for key in keys} == tagged
+    assert {(t, key) for t, keys in store.tags.keys_by_tag.items() for key in keys} == tagged
     assert dict(store.policy.resize(0, 0)) == held, "the order names just what is held"
     assert store.policy.used_bytes == len(store.entries) == 0
     assert not cache._flights.by_key

@@ -199,7 +199,7 @@ class EntryStore:
 
     def _note_evicted(self, victims: list[tuple[Hashable, Entry]], left: _Left) -> None:
         self._counters.causes["capacity"] += len(victims)
-        if self.tags:
+        if self.tags.keys_by_tag:
             for key, entry in victims:
                 self.tags.discard(key, entry.terms.tags)
         if self.listeners:

@@ -13,6 +13,9 @@ class TagIndex:
 
     Not thread-safe: the cache asks under its lock.
 
+    Attributes:
+        keys_by_tag: what there is; read by others, changed here.
+
     >>> index = TagIndex()
     >>> index.add("q1", ("flights", "films"))
     >>> index.add("q2", ("flights",))
@@ -23,31 +26,31 @@ class TagIndex:
     1
     """
 
-    __slots__ = ("_keys_by_tag",)
+    __slots__ = ("keys_by_tag",)
 
     def __init__(self) -> None:
-        self._keys_by_tag: dict[str, set[Hashable]] = {}
+        self.keys_by_tag: dict[str, set[Hashable]] = {}
 
     def __len__(self) -> int:
-        return len(self._keys_by_tag)
+        return len(self.keys_by_tag)
 
     def add(self, key: Hashable, tags: tuple[str, ...]) -> None:
         """Note that a key carries these tags."""
         for tag in tags:
-            self._keys_by_tag.setdefault(tag, set()).add(key)
+            self.keys_by_tag.setdefault(tag, set()).add(key)
 
     def discard(self, key: Hashable, tags: tuple[str, ...]) -> None:
         """Forget a key, whose tags these were."""
         for tag in tags:
-            keys = self._keys_by_tag[tag]
+            keys = self.keys_by_tag[tag]
             keys.remove(key)
             if not keys:
-                del self._keys_by_tag[tag]
+                del self.keys_by_tag[tag]
 
     def keys_of(self, tags: Iterable[str]) -> set[Hashable]:
         """Return the keys that carry any of the tags."""
-        return set().union(*(self._keys_by_tag.get(tag, ()) for tag in tags))
+        return set().union(*(self.keys_by_tag.get(tag, ()) for tag in tags))
 
     def clear(self) -> None:
         """Forget everything."""
-        self._keys_by_tag.clear()
+        self.keys_by_tag.clear()

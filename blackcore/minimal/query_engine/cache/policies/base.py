@@ -59,13 +59,9 @@ class EvictionPolicy(ABC, Generic[E]):
             or len(self.entries) + new_entries > self._most_entries
         )
 
+    @abstractmethod
     def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, E]]:
         """Let in an entry whose key is not held and whose weight fits; return who had to go."""
-        weight_bytes = terms.weight_bytes
-        victims = self._make_room(weight_bytes, 1)
-        self.entries[key] = self._join(key, value, terms)
-        self.used_bytes += weight_bytes
-        return victims
 
     def replace(
         self, key: Hashable, old: E, value: object, terms: Terms
@@ -131,16 +127,12 @@ class EvictionPolicy(ABC, Generic[E]):
         return victims
 
     @abstractmethod
-    def _join(self, key: Hashable, value: object, terms: Terms) -> E:
-        """Give a new key its place in the order; return the entry that keeps its value."""
-
-    @abstractmethod
     def _step_out(self, key: Hashable, entry: E) -> None:
         """Take a key out of the order, so that `_evict` does not find it."""
 
     @abstractmethod
     def _rejoin(self, key: Hashable, old: E, value: object, terms: Terms) -> E:
-        """As `_join`, for a key that stepped out to get another value."""
+        """Give a key that stepped out a place again; return the entry with its new value."""
 
     @abstractmethod
     def _evict(self) -> tuple[Hashable, E]:

@@ -70,8 +70,12 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         """Return the keys at the top of the heap."""
         return [key for _, _, key, _ in self._heap[:limit]]
 
-    def _join(self, key: Hashable, value: object, terms: Terms) -> GdsfEntry:
-        return self._enter(key, GdsfEntry(value, terms, 0))
+    def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, GdsfEntry]]:
+        """Let in an entry; return who had to go."""
+        victims = self._make_room(terms.weight_bytes, 1)
+        self.entries[key] = self._enter(key, GdsfEntry(value, terms, 0))
+        self.used_bytes += terms.weight_bytes
+        return victims
 
     def _step_out(self, key: Hashable, entry: GdsfEntry) -> None:  # noqa: ARG002 - the entry says it all
         entry.weighed_frequency = 0

@@ -47,10 +47,21 @@ class LruPolicy(EvictionPolicy[Entry]):
         except RuntimeError:  # a hit changed the order meanwhile
             return list(islice(dict.keys(self._order), limit))
 
-    def _join(self, key: Hashable, value: object, terms: Terms) -> Entry:
+    def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, Entry]]:
+        """Let in an entry; return who had to go."""
+        # `_make_room`, written out: the calls saved are a fifth of an insertion's time.
         if type(key) is not str:
             self.has_plain_keys = False
-        return Entry(value, terms)
+        order = self._order
+        most_bytes = self.max_bytes - terms.weight_bytes
+        victims = []
+        while self.used_bytes > most_bytes or len(order) >= self._most_entries:
+            victim = order.popitem(last=False)
+            self.used_bytes -= victim[1].terms.weight_bytes
+            victims.append(victim)
+        order[key] = Entry(value, terms)
+        self.used_bytes += terms.weight_bytes
+        return victims
 
     def _step_out(self, key: Hashable, entry: Entry) -> None:  # noqa: ARG002 - the key says it all
         # Last in line: everybody else goes before, and then there is room.

@@ -75,7 +75,6 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         self._ghosts = FifoOfKeys()
         self._ghost_hashes: set[int] = set()
         self._has_evicted = False
-        self._returns = False
 
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return the oldest keys of both queues."""
@@ -85,26 +84,23 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         """Let in an entry; return who had to go."""
         # Asked before room is made, which makes ghosts and lays old ones to rest.
         ghost = hash(key) & _HASH_MASK
-        self._returns = ghost in self._ghost_hashes
-        if self._returns:
+        returns = ghost in self._ghost_hashes
+        if returns:
             self._ghost_hashes.remove(ghost)
             self._ghosts.leave(ghost)
         weight_bytes = terms.weight_bytes
         victims = self._make_room(weight_bytes, 1)
-        self.entries[key] = self._join(key, value, terms)
-        self.used_bytes += weight_bytes
-        return victims
-
-    def _join(self, key: Hashable, value: object, terms: Terms) -> S3Entry:
         entry = S3Entry(value, terms)
-        if self._returns or (not self._has_evicted and self._small_is_full()):
+        if returns or (not self._has_evicted and self._small_is_full()):
             entry.settle(0, _IN_MAIN)
             self._main.append(key)
         else:
             self._small.append(key)
             self._small_entries += 1
-            self._small_bytes += terms.weight_bytes
-        return entry
+            self._small_bytes += weight_bytes
+        self.entries[key] = entry
+        self.used_bytes += weight_bytes
+        return victims
 
     def _step_out(self, key: Hashable, entry: S3Entry) -> None:
         if entry.place & _IN_MAIN:
