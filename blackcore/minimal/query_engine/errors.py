@@ -22,6 +22,7 @@
     │   ├── CacheKeyError (TypeError)           a key that cannot be a key
     │   ├── CacheWeightError (ValueError)       a value that cannot be weighed
     │   └── SingleFlightError (RuntimeError)    computations that would wait for each other for ever
+    ├── QueryLogError (OSError)                 a query log that cannot be read or written
     └── ExportError                             a file or stream that could not be written
         ├── ExportPathError (OSError)           a target that cannot be written
         ├── ExportOptionError (ValueError)      an option or combination that cannot be
@@ -181,6 +182,10 @@ class CacheWeightError(CacheError, ValueError):
 
 class SingleFlightError(CacheError, RuntimeError):
     """Computations that would wait for each other, or for themselves, for ever."""
+
+
+class QueryLogError(QueryEngineError, OSError):
+    """A query log that is a directory, cannot be written, or is of a version not known here."""
 
 
 class ExportError(QueryEngineError):

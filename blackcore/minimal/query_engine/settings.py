@@ -27,6 +27,22 @@ def _require_positive(settings: object, names: tuple[str, ...]) -> None:
             )
 
 
+def _require_not_negative(settings: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not value >= 0:
+            raise SettingsError(
+                f"{type(settings).__name__}.{name} is {value!r}; it must be 0 or greater"
+            )
+
+
+def _require_fraction(settings: object, names: tuple[str, ...]) -> None:
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value <= 1:
+            raise SettingsError(f"{type(settings).__name__}.{name} is {value!r}; it is from 0 to 1")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """Bounds of the cache that the engine makes when none is passed."""
@@ -128,6 +144,45 @@ class LoaderSettings:
 
     def __post_init__(self) -> None:
         _require_positive(self, tuple(f.name for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryLogSettings:
+    """What a query log keeps, and when it writes."""
+
+    max_questions: int = 1_000
+    """Different questions kept when the file is compacted, and returned; the coldest go first."""
+    max_bytes: int = 4 * 1024 * 1024
+    """A larger file is compacted."""
+    flush_seconds: float = 5.0
+    """What was asked is written so often at most,"""
+    flush_questions: int = 256
+    """or after so many questions."""
+    half_life_seconds: float = 7 * 24 * 3600.0
+    """After so long a question counts for half."""
+
+    def __post_init__(self) -> None:
+        _require_positive(self, tuple(f.name for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WarmingSettings:
+    """What warming a cache may take."""
+
+    max_seconds: float = 30.0
+    """No question is begun later. 0 warms nothing."""
+    max_bytes: int = 256 * 1024 * 1024
+    """Answers may weigh so much together. 0 warms nothing."""
+    max_questions: int = 200
+    concurrency: int = 2
+    """Questions answered at a time, each in a thread."""
+    full_fraction: float = 0.9
+    """0.0 to 1.0: a cache so full is warmed no further, so that nothing has to leave it."""
+
+    def __post_init__(self) -> None:
+        _require_positive(self, ("concurrency",))
+        _require_not_negative(self, ("max_seconds", "max_bytes", "max_questions"))
+        _require_fraction(self, ("full_fraction",))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

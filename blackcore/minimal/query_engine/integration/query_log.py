@@ -1,0 +1,339 @@
+"""Which questions are asked, how often, how lately and at what cost: kept between processes."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from ..cache.forking import survive_fork, tell_after_fork
+from ..data import AnsweredQuery
+from ..errors import QueryError, QueryLogError
+from ..query import StructuredQuery
+from ..settings import QueryLogSettings
+from .log_file import LogFile
+from .query_json import query_from_json, query_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedQuestion:
+    """One question and how it was asked so far, whatever page or projection of it.
+
+    Attributes:
+        fingerprint: of the question.
+        query: as last asked, with the deepest page asked for.
+        count: how often.
+        heat: the same, with each time counting for less the longer it is past, as of `last_asked`.
+        last_asked: seconds since 1970.
+        cost_seconds: what computing it took, when it was last computed; 0.0 where it never was.
+        total_rows: rows of all its pages, when it was last asked.
+    """
+
+    fingerprint: str
+    query: StructuredQuery
+    count: int
+    heat: float
+    last_asked: float
+    cost_seconds: float = 0.0
+    total_rows: int = 0
+
+    def heat_at(self, now: float, half_life_seconds: float) -> float:
+        """Return the heat as of another moment."""
+        return self.heat * math.pow(0.5, max(0.0, now - self.last_asked) / half_life_seconds)
+
+    def joined(self, later: LoggedQuestion, half_life_seconds: float) -> LoggedQuestion:
+        """Return both as one; the times of asking need not be in order."""
+        if later.last_asked < self.last_asked:
+            return later.joined(self, half_life_seconds)
+        return replace(
+            later,
+            query=self.query if _reach(self.query) > _reach(later.query) else later.query,
+            count=self.count + later.count,
+            heat=self.heat_at(later.last_asked, half_life_seconds) + later.heat,
+            cost_seconds=later.cost_seconds or self.cost_seconds,
+        )
+
+
+class QueryLog:
+    """Notes what an engine is asked: `engine.add_observer(QueryLog(path))`.
+
+    What was asked is gathered in memory and appended to the file every few seconds, when enough
+    was gathered, on `flush` and `close`, and when the process ends; a process that is killed loses
+    what it had gathered. Several processes may keep one log. When the file grows too large, each
+    question becomes one line, and the coldest beyond the bound are forgotten.
+
+    Thread-safe; noting a question takes about a microsecond.
+
+    Args:
+        path: of the file, which only its owner may read; None for `default_path()`.
+        settings: bounds and times.
+        clock: seconds since 1970.
+
+    Attributes:
+        unreadable: questions found in the file that this version cannot read, at the last look.
+
+    Raises:
+        QueryLogError: the file is a directory, cannot be written, or is from a newer version.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        settings: QueryLogSettings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.settings = settings or QueryLogSettings()
+        self.path = default_path() if path is None else Path(path)
+        self.unreadable = 0
+        self._clock = clock
+        self._gathered = _Gathered(LogFile(self.path), self.settings, clock)
+        self._closing = weakref.finalize(self, _flush_at_exit, self._gathered)
+
+    @property
+    def torn_lines(self) -> int:
+        """How many lines could not be read so far, and were set aside."""
+        return self._gathered.file.torn_lines
+
+    def answered(self, event: AnsweredQuery) -> None:
+        """Note one question.
+
+        Raises:
+            QueryLogError: what was gathered cannot be written. It is tried again later.
+        """
+        self._gathered.add(event)
+
+    def flush(self) -> None:
+        """Write what was gathered.
+
+        Raises:
+            QueryLogError: it cannot be written.
+        """
+        self._gathered.flush()
+
+    def questions(self) -> list[LoggedQuestion]:
+        """Return what was asked, by all processes, the hottest first; ties: the dearest first."""
+        self.flush()
+        found, self.unreadable = _joined(
+            self._gathered.file.read(), self.settings.half_life_seconds
+        )
+        return _hottest(found, self._clock(), self.settings)
+
+    def close(self) -> None:
+        """Write what was gathered, and note no more at the end of the process."""
+        self._closing.detach()
+        self.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"QueryLog({str(self.path)!r})"
+
+
+def default_path() -> Path:
+    """Return where a log is kept that nobody named: in the user's folder for such things."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "blackcore" / "queries.jsonl"
+
+
+class _Gathered:
+    """What was asked since the last write. Apart from the log, so that its end can be noticed."""
+
+    def __init__(
+        self, file: LogFile, settings: QueryLogSettings, clock: Callable[[], float]
+    ) -> None:
+        self.file = file
+        self._settings = settings
+        self._clock = clock
+        self._lock = survive_fork(threading.RLock())
+        self._new: dict[str, _Tally] = {}
+        self._times = 0
+        self._due = clock() + settings.flush_seconds
+        tell_after_fork(self)
+
+    def after_fork_in_child(self) -> None:
+        """Leave what was gathered to the parent."""
+        self._new.clear()
+        self._times = 0
+
+    def add(self, event: AnsweredQuery) -> None:
+        """Count a question; write all when it is time to."""
+        query = event.query
+        fingerprint = query.fingerprint
+        now = self._clock()
+        with self._lock:
+            tally = self._new.get(fingerprint)
+            if tally is None:
+                tally = self._new[fingerprint] = _Tally(query)
+            tally.add(event, now)
+            self._times += 1
+            if now < self._due and self._times < self._settings.flush_questions:
+                return
+            self.flush()
+
+    def flush(self) -> None:
+        """Append what was gathered; it stays gathered where that fails."""
+        with self._lock:
+            # a failure is not met again at every question
+            self._due = self._clock() + self._settings.flush_seconds
+            self._times = 0
+            if not self._new:
+                return
+            try:
+                size = self.file.append(map(_line_of, self._logged()))
+            except QueryLogError:
+                self._bound()
+                raise
+            self._new.clear()
+            if size > self._settings.max_bytes:
+                self._compact()
+
+    def _logged(self) -> Iterable[LoggedQuestion]:
+        return (tally.logged(fingerprint) for fingerprint, tally in self._new.items())
+
+    def _bound(self) -> None:
+        while len(self._new) > self._settings.max_questions:
+            del self._new[next(iter(self._new))]
+
+    def _compact(self) -> None:
+        with self.file.rewriting() as (lines, new):
+            found, unreadable = _joined(lines, self._settings.half_life_seconds)
+            kept = _hottest(found, self._clock(), self._settings)
+            new.extend(map(_line_of, kept))
+        _logger.info(
+            "query log %r compacted: %d questions kept, %d forgotten, %d not readable",
+            str(self.file.path),
+            len(kept),
+            len(found) - len(kept),
+            unreadable,
+        )
+
+
+class _Tally:
+    """How often one question was asked since the last write."""
+
+    __slots__ = ("cost_seconds", "count", "last_asked", "query", "total_rows")
+
+    def __init__(self, query: StructuredQuery) -> None:
+        self.query = query
+        self.count = 0
+        self.cost_seconds = 0.0
+        self.last_asked = 0.0
+        self.total_rows = 0
+
+    def add(self, event: AnsweredQuery, now: float) -> None:
+        """Count one time more."""
+        self.count += 1
+        self.last_asked = max(now, self.last_asked)
+        self.total_rows = event.total_rows
+        if not event.from_cache:
+            self.cost_seconds = event.elapsed_ns / 1e9
+        if _reach(event.query) > _reach(self.query):
+            self.query = event.query
+
+    def logged(self, fingerprint: str) -> LoggedQuestion:
+        """Return it as it is kept."""
+        return LoggedQuestion(
+            fingerprint=fingerprint,
+            query=self.query,
+            count=self.count,
+            heat=float(self.count),
+            last_asked=self.last_asked,
+            cost_seconds=self.cost_seconds,
+            total_rows=self.total_rows,
+        )
+
+
+def _reach(query: StructuredQuery) -> float:
+    """Return the position after the last row asked for."""
+    return math.inf if query.pagination is None else query.pagination.stop
+
+
+def _line_of(question: LoggedQuestion) -> dict[str, object]:
+    return {
+        "id": question.fingerprint,
+        "n": question.count,
+        "heat": question.heat,
+        "at": question.last_asked,
+        "cost": question.cost_seconds,
+        "rows": question.total_rows,
+        "query": query_to_json(question.query),
+    }
+
+
+def _joined(
+    lines: Iterable[Mapping[str, object]], half_life_seconds: float
+) -> tuple[dict[str, LoggedQuestion], int]:
+    """Return the questions by fingerprint, and how many lines hold something else."""
+    found: dict[str, LoggedQuestion] = {}
+    unreadable = 0
+    for line in lines:
+        try:
+            question = _question_of(line)
+        except (QueryError, KeyError, ValueError, TypeError, OverflowError) as error:
+            _logger.info("a line of the query log cannot be read: %s", error)
+            unreadable += 1
+            continue
+        earlier = found.get(question.fingerprint)
+        found[question.fingerprint] = (
+            question if earlier is None else earlier.joined(question, half_life_seconds)
+        )
+    return found, unreadable
+
+
+def _question_of(line: Mapping[str, object]) -> LoggedQuestion:
+    query = query_from_json(line["query"])
+    return LoggedQuestion(
+        fingerprint=query.fingerprint,  # how it is made may have changed since
+        query=query,
+        count=int(_number(line["n"])),
+        heat=_number(line["heat"]),
+        last_asked=_number(line["at"]),
+        cost_seconds=_number(line["cost"]),
+        total_rows=int(_number(line["rows"])),
+    )
+
+
+def _number(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ValueError(f"a number of at least 0 is expected, not {value!r}")
+    return float(value)
+
+
+def _hottest(
+    found: Mapping[str, LoggedQuestion], now: float, settings: QueryLogSettings
+) -> list[LoggedQuestion]:
+    def rank(question: LoggedQuestion) -> tuple[float, float, str]:
+        heat = question.heat_at(now, settings.half_life_seconds)
+        return -heat, -question.cost_seconds, question.fingerprint
+
+    return sorted(found.values(), key=rank)[: settings.max_questions]
+
+
+def _flush_at_exit(gathered: _Gathered) -> None:
+    try:
+        gathered.flush()
+    except QueryLogError:
+        _logger.exception("what was asked last is not in the query log")
