@@ -22,6 +22,7 @@ from .optimization import (
     ExecutionPlan,
     Explanation,
     QueryOptimizer,
+    RuleFired,
     StageActual,
     gather,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from .cache import CacheManager
+    from .export.formats import TextOptions
     from .export.streaming_exporter import FileArguments
 
 AnyQuery = StructuredQuery | Query[QueryResult, Explanation]
@@ -135,26 +137,40 @@ class QueryEngine:
         return Explanation(asked, plan, tuple(actuals), rules, planning_ns, kept)
 
     async def export(
-        self, query: AnyQuery, path: str | PathLike[str], **options: Unpack[FileArguments]
+        self,
+        query: AnyQuery,
+        path: str | PathLike[str],
+        options: TextOptions | None = None,
+        **arguments: Unpack[FileArguments],
     ) -> int:
         """Write the rows of a query to a file; return how many.
 
         All its rows, or its page where it has one. The suffix tells the format.
 
+        Args:
+            query: what to write.
+            path: where to.
+            options: `CsvOptions` or `JsonOptions`, as the format wants.
+            **arguments: progress, compression and the like; see `StreamingExporter`.
+
         Raises:
             ExportError: the file cannot be written; what was there before is untouched.
         """
         result = await self.execute_async(query)
-        options.setdefault("total_rows", len(result))
-        return await self.exporter.export_async(result.chunks(), path, **options)
+        arguments.setdefault("total_rows", len(result))
+        return await self.exporter.export_async(result.chunks(), path, options=options, **arguments)
 
     def export_sync(
-        self, query: AnyQuery, path: str | PathLike[str], **options: Unpack[FileArguments]
+        self,
+        query: AnyQuery,
+        path: str | PathLike[str],
+        options: TextOptions | None = None,
+        **arguments: Unpack[FileArguments],
     ) -> int:
         """Write what `export` writes, for callers that do not await."""
         result = self.execute(query)
-        options.setdefault("total_rows", len(result))
-        return self.exporter.export(result.chunks(), path, **options)
+        arguments.setdefault("total_rows", len(result))
+        return self.exporter.export(result.chunks(), path, options=options, **arguments)
 
     def refresh(self, database: str | None = None) -> None:
         """Forget the records and answers of one database, or of all; the next query loads anew."""
@@ -188,7 +204,7 @@ class QueryEngine:
 
     def _plan(
         self, query: StructuredQuery, records: Records
-    ) -> tuple[ExecutionPlan, tuple[str, ...]]:
+    ) -> tuple[ExecutionPlan, tuple[RuleFired, ...]]:
         if self._optimizer is False:
             return plan_as_written(query, len(records)), ()
         statistics = gather(records, needed_fields(query))

@@ -4,9 +4,11 @@ from .cost_model import CostModel
 from .explanation import Explanation
 from .plan import ExecutionPlan, FilterStage, QueryCost, StageActual, Way
 from .query_optimizer import CostBasedOptimizer, OptimizedQuery, QueryOptimizer
+from .rules import RULES, RuleFired
 from .statistics import FieldStatistics, QueryStatistics, TableStatistics, gather
 
 __all__ = [
+    "RULES",
     "CostBasedOptimizer",
     "CostModel",
     "ExecutionPlan",
@@ -17,6 +19,7 @@ __all__ = [
     "QueryCost",
     "QueryOptimizer",
     "QueryStatistics",
+    "RuleFired",
     "StageActual",
     "TableStatistics",
     "Way",

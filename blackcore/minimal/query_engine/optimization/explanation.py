@@ -8,6 +8,7 @@ from html import escape
 
 from ..query import StructuredQuery, describe
 from .plan import ExecutionPlan, FilterStage, StageActual, Way, shown_time
+from .rules import RuleFired
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Explanation:
         query: as asked.
         plan: what the executor is given.
         actuals: what each stage did, empty unless the query was run.
-        rules_fired: names of the rewriting rules that changed something.
+        rules_fired: the rewriting rules that changed something, and what they changed.
         planning_ns: nanoseconds that planning took.
         kept: whether a cache holds the answer, so that nothing of this would run.
     """
@@ -26,7 +27,7 @@ class Explanation:
     query: StructuredQuery
     plan: ExecutionPlan
     actuals: tuple[StageActual, ...] = ()
-    rules_fired: tuple[str, ...] = ()
+    rules_fired: tuple[RuleFired, ...] = ()
     planning_ns: int = 0
     kept: bool = False
 
@@ -40,7 +41,8 @@ class Explanation:
 
     def _lines(self) -> list[str]:
         plan = self.plan
-        lines = [f"read {plan.database}: {plan.row_count:,} rows"]
+        lines = [f"rewritten by {rule}" for rule in self.rules_fired]
+        lines.append(f"read {plan.database}: {plan.row_count:,} rows")
         if plan.searches is not None:
             lines.append(f"search {plan.searches!r}: matches by score")
         if plan.is_empty:
@@ -74,7 +76,10 @@ class Explanation:
             "database": plan.database,
             "row_count": plan.row_count,
             "planning_ns": self.planning_ns,
-            "rules_fired": list(self.rules_fired),
+            "rules_fired": [
+                {"rule": rule.name, "before": rule.before, "after": rule.after}
+                for rule in self.rules_fired
+            ],
             "estimated_ns": plan.cost.nanoseconds,
             "estimated_rows": plan.estimated_rows,
             "stages": [

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ..errors import SettingsError, did_you_mean
 from ..query import Condition, StructuredQuery, condition_fields
 from ..settings import ExecutionSettings
 from .cost_model import CostModel
+from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
+from .rules import RULE_NAMES, RuleContext, RuleFired, needed_sort_fields, rewritten
 from .selectivity import selectivity
 from .statistics import QueryStatistics
 
@@ -22,14 +26,15 @@ class OptimizedQuery:
         filters: the conditions in the order they run.
         plan: what the executor carries out.
         estimated_cost: of all stages.
-        rules_fired: names of the rewriting rules that changed something.
+        rules_fired: the rewriting rules that changed something, with what stood there before and
+            after.
     """
 
     query: StructuredQuery
     filters: tuple[Condition, ...]
     plan: ExecutionPlan
     estimated_cost: QueryCost
-    rules_fired: tuple[str, ...] = ()
+    rules_fired: tuple[RuleFired, ...] = ()
 
 
 @runtime_checkable
@@ -51,6 +56,10 @@ class CostBasedOptimizer:
         cost_model: nanoseconds per row and way.
         settings: from how many rows on columns are used, and how many rows are kept under a limit.
         keep_order: run the conditions in the order they were given.
+        switched_off: names of rewriting rules not to use (see `rules.RULES`).
+
+    Raises:
+        SettingsError: a name among `switched_off` that no rule has.
     """
 
     def __init__(
@@ -59,7 +68,14 @@ class CostBasedOptimizer:
         settings: ExecutionSettings | None = None,
         *,
         keep_order: bool = False,
+        switched_off: Iterable[str] = (),
     ) -> None:
+        self.switched_off = frozenset(switched_off)
+        unknown = self.switched_off - RULE_NAMES
+        if unknown:
+            first = min(unknown)
+            hint = did_you_mean(first, RULE_NAMES)
+            raise SettingsError(f"there is no rewriting rule {first!r}; {hint}")
         self.cost_model = cost_model or CostModel()
         self.settings = settings or ExecutionSettings()
         self.keep_order = keep_order
@@ -67,24 +83,37 @@ class CostBasedOptimizer:
     def optimize_query(self, query: StructuredQuery, statistics: QueryStatistics) -> OptimizedQuery:
         """Return the query with its plan."""
         uses_columns = statistics.row_count >= self.settings.columns_from_rows
-        conditions = flattened(query.filters)
-        stages = self._stages(conditions, statistics, uses_columns=uses_columns)
+        conditions, fired = self._rewritten(query, statistics)
+        is_empty = any(map(is_nothing, conditions))
+        stages = () if is_empty else self._stages(conditions, statistics, uses_columns=uses_columns)
         matched = stages[-1].cost.rows if stages else float(statistics.row_count)
         limit = self._limit(query)
         plan = ExecutionPlan(
             database=query.database,
             row_count=statistics.row_count,
             filter_stages=stages,
-            sort_fields=query.sort_fields,
+            sort_fields=needed_sort_fields(query),
             limit=limit,
             select=query.select,
             distinct=query.distinct,
             uses_columns=uses_columns,
+            is_empty=is_empty,
             searches=query.search.text if query.search else None,
             order_cost=self._order_cost(query, matched, limit),
         )
         filters = tuple(stage.condition for stage in stages)
-        return OptimizedQuery(query, filters, plan, plan.cost)
+        return OptimizedQuery(query, filters, plan, plan.cost, fired)
+
+    def _rewritten(
+        self, query: StructuredQuery, statistics: QueryStatistics
+    ) -> tuple[tuple[Condition, ...], tuple[RuleFired, ...]]:
+        kinds = {path: state.kind for path, state in statistics.columns.items()}
+        context = RuleContext(
+            # a field has a column only where no list is on the way in any record
+            single_valued=frozenset(path for path, kind in kinds.items() if kind is not None),
+            texts=frozenset(path for path, kind in kinds.items() if kind == "string"),
+        )
+        return rewritten(query.filters, context, switched_off=self.switched_off)
 
     def generate_execution_plan(self, query: StructuredQuery) -> ExecutionPlan:
         """Return the plan of a query about which nothing is known but the query."""
@@ -161,17 +190,6 @@ class CostBasedOptimizer:
             cost = QueryCost(spent, surviving * statistics.row_count)
             stages.append(FilterStage(condition, Way.ROWS, fraction, cost))
         return tuple(stages)
-
-
-def flattened(conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Return AND-ed conditions with groups that are AND-ed themselves dissolved into members."""
-    flat: list[Condition] = []
-    for condition in conditions:
-        if condition.is_group and condition.mode == "and" and not condition.negate:
-            flat.extend(flattened(condition.filters))
-        else:
-            flat.append(condition)
-    return tuple(flat)
 
 
 def needed_fields(query: StructuredQuery) -> tuple[str, ...]:

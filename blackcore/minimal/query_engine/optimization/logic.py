@@ -1,0 +1,63 @@
+"""Conditions as logic: constants, members, and what single filters say of one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
+from ..query.fingerprint import condition_text
+
+EVERYTHING = FilterGroup("and", ())
+"""Holds for every record."""
+NOTHING = FilterGroup("or", ())
+"""Holds for no record."""
+
+EQUALITIES = frozenset({QueryOperator.EQUALS, QueryOperator.IN})
+RANGES = frozenset(
+    {
+        QueryOperator.GT,
+        QueryOperator.GTE,
+        QueryOperator.LT,
+        QueryOperator.LTE,
+        QueryOperator.BETWEEN,
+    }
+)
+
+
+def is_everything(condition: Condition) -> bool:
+    """Return whether a condition is the constant that holds for every record."""
+    return _is_constant(condition, "and")
+
+
+def is_nothing(condition: Condition) -> bool:
+    """Return whether a condition is the constant that holds for no record."""
+    return _is_constant(condition, "or")
+
+
+def _is_constant(condition: Condition, mode: str) -> bool:
+    if isinstance(condition, QueryFilter) or condition.filters:
+        return False
+    return (condition.mode == mode) != condition.negate
+
+
+def joined(mode: Literal["and", "or"], members: Iterable[Condition]) -> Condition:
+    """Return members in one group; a single member needs none.
+
+    >>> str(joined("and", [QueryFilter("a", "eq", 1)]))
+    'a == 1'
+    """
+    kept = tuple(members)
+    return kept[0] if len(kept) == 1 else FilterGroup(mode, kept)
+
+
+def members_of(condition: Condition, mode: str) -> tuple[Condition, ...]:
+    """Return what a condition joins by a mode: the members of such a group, else itself."""
+    if isinstance(condition, FilterGroup) and condition.mode == mode and not condition.negate:
+        return condition.filters
+    return (condition,)
+
+
+def same(left: Condition, right: Condition) -> bool:
+    """Return whether two conditions ask the same, as far as can be read off them."""
+    return left == right or condition_text(left) == condition_text(right)
