@@ -30,6 +30,8 @@ class AnswerCache:
         cache: a cache manager; None for a `MemoryCache`, False for none.
         settings: bounds of the one made for None.
         monitor: counts the failures.
+        search_token: differs between search engines that may answer differently, for caches that
+            several engines share.
 
     Raises:
         CacheError: the object given is no cache manager.
@@ -40,7 +42,9 @@ class AnswerCache:
         cache: CacheManager | Literal[False] | None,
         settings: CacheSettings,
         monitor: Monitor,
+        search_token: str = "",
     ) -> None:
+        self._search_token = search_token
         self._monitor = monitor
         self._reported: set[str] = set()
         self._flights = SingleFlight()
@@ -57,6 +61,11 @@ class AnswerCache:
                 "cache_result and get_statistics"
             )
 
+    def key(self, query: StructuredQuery, version: str) -> str:
+        """Return the key that the answer to a query is kept under, for a version of its database."""
+        key = f"{query.fingerprint}@{version}"
+        return key if query.search is None else f"{key}~{self._search_token}"
+
     def answer(
         self, query: StructuredQuery, records: Records, compute: Callable[[StructuredQuery], Answer]
     ) -> tuple[Answer, bool]:
@@ -70,7 +79,7 @@ class AnswerCache:
             compute: answers a query; it is given one without a page where a page was asked for
                 that lies beyond what was kept under a limit. From then on all rows are kept.
         """
-        key = _key(query, records)
+        key = self.key(query, records.version)
         stop = None if query.pagination is None else query.pagination.stop
         kept = self._find(key)
         if kept is not None and kept.covers(stop):
@@ -132,7 +141,7 @@ class AnswerCache:
 
     def holds(self, query: StructuredQuery, records: Records) -> bool:
         """Return whether an answer is kept that covers the page asked for."""
-        found = self._peek(_key(query, records))
+        found = self._peek(self.key(query, records.version))
         page = query.pagination
         return found is not None and found.covers(None if page is None else page.stop)
 
@@ -148,9 +157,13 @@ class AnswerCache:
         answer.ids.flags.writeable = False  # it is handed to every later caller
         try:
             if isinstance(self._cache, MemoryCache):
-                self._cache.set(key, answer, tags=_tags(records), cost=seconds)
+                self._cache.set(
+                    key, answer, tags=answer_tags(records.name, records.version), cost=seconds
+                )
             elif self._cache is not None:
-                self._cache.cache_result(key, answer, tags=_tags(records))
+                self._cache.cache_result(
+                    key, answer, tags=answer_tags(records.name, records.version)
+                )
         except Exception as error:  # noqa: BLE001 - as above
             self._failed("cache_result", f"raised {error!r}")
 
@@ -159,7 +172,7 @@ class AnswerCache:
         if not isinstance(self._cache, TaggedCacheManager):
             return  # they are never found again, and leave by age
         try:
-            self._cache.invalidate_by_tags(_tags(records)[1:])
+            self._cache.invalidate_by_tags(answer_tags(records.name, records.version)[1:])
         except Exception as error:  # noqa: BLE001 - as above
             self._failed("invalidate_by_tags", f"raised {error!r}")
 
@@ -180,9 +193,6 @@ class AnswerCache:
         _log.log(level, "cache %s.%s %s; it was bypassed", type(self._cache).__name__, method, what)
 
 
-def _key(query: StructuredQuery, records: Records) -> str:
-    return f"{query.fingerprint}@{records.version}"
-
-
-def _tags(records: Records) -> tuple[str, str]:
-    return (records.name, f"{records.name}@{records.version}")
+def answer_tags(database: str, version: str) -> tuple[str, str]:
+    """Return the tags of an answer: its database, and the version of it."""
+    return (database, f"{database}@{version}")

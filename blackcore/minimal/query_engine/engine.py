@@ -6,6 +6,7 @@ StructuredQuery -> fingerprint -> cache? -> optimize -> plan -> execute -> Query
 from __future__ import annotations
 
 import asyncio
+import secrets
 import time
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -15,7 +16,7 @@ from .errors import OptimizerError, QueryError, SearchError
 from .execution import Executor
 from .export import StreamingExporter
 from .loaders import DataLoader, JSONDataLoader
-from .loaders.databases import Databases
+from .loaders.databases import databases_of
 from .monitoring import EngineStatistics, Monitor
 from .optimization import (
     CostBasedOptimizer,
@@ -69,9 +70,8 @@ class QueryEngine:
         self.settings = settings or EngineSettings()
         self.loader = loader
         self.exporter = StreamingExporter(self.settings.export)
-        self._databases = Databases(loader)
+        self._databases = databases_of(loader)
         self._monitor = Monitor()
-        self._answers = AnswerCache(cache, self.settings.cache, self._monitor)
         self._executor = Executor(self.settings.execution)
         self._optimizer = (
             CostBasedOptimizer(settings=self.settings.execution) if optimizer is None else optimizer
@@ -79,8 +79,11 @@ class QueryEngine:
         self._search = (
             None
             if search is False
-            else wire_search(search or FullTextSearch(), settings=self.settings.search)
+            else wire_search(search or self._full_text(), settings=self.settings.search)
         )
+        # our own engine answers alike wherever its settings are; of others nobody knows
+        token = repr(self.settings.search) if search is None else secrets.token_hex(4)
+        self._answers = AnswerCache(cache, self.settings.cache, self._monitor, token)
 
     @classmethod
     def open(cls, directory: str | PathLike[str]) -> QueryEngine:
@@ -186,6 +189,17 @@ class QueryEngine:
     def statistics(self) -> EngineStatistics:
         """Return what the engine has done and holds."""
         return self._monitor.statistics(self._databases.loaded, self._answers.statistics())
+
+    def records(self, database: str) -> Records:
+        """Return the current version of a database: its rows, and what is derived from them.
+
+        Raises:
+            LoaderError: it cannot be had.
+        """
+        return self._databases.current(database)
+
+    def _full_text(self) -> FullTextSearch:
+        return FullTextSearch(max_indexes=self.settings.search.max_indexed_databases)
 
     def __repr__(self) -> str:
         loaded = ", ".join(f"{name}: {len(r):,}" for name, r in self._databases.loaded.items())

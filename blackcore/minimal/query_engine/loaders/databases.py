@@ -5,10 +5,26 @@ from __future__ import annotations
 import secrets
 import threading
 from itertools import count
+from weakref import WeakValueDictionary
 
 from ..data import Records
 from ..errors import LoaderContractError, QueryEngineError
 from .base import DataLoader, VersionedDataLoader, checked_records
+
+
+def databases_of(loader: DataLoader) -> Databases:
+    """Return the databases of a loader, the same for all who hold that loader at a time.
+
+    So the engines over one loader load each version once, and know each other's by its name.
+
+    Raises:
+        LoaderContractError: the loader lacks a method.
+    """
+    with _known_guard:
+        found = _known.get(id(loader))
+        if found is None or found.loader is not loader:
+            found = _known[id(loader)] = Databases(loader)
+        return found
 
 
 class Databases:
@@ -30,7 +46,7 @@ class Databases:
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
         self._generations = count(1)
-        # engines may share a cache: their versions must not look alike
+        # loaders may share a cache: their versions must not look alike
         self._token = secrets.token_hex(4)
 
     def current(self, name: str) -> Records:
@@ -89,3 +105,8 @@ class Databases:
     def loaded(self) -> dict[str, Records]:
         """The records held now, by database."""
         return {name: records for name, (_, records) in list(self._loaded.items())}
+
+
+# while somebody holds them; an id is free for another loader after that
+_known: WeakValueDictionary[int, Databases] = WeakValueDictionary()
+_known_guard = threading.Lock()
