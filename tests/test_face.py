@@ -1,0 +1,122 @@
+"""The face of the package: these names and no others, each importable."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+import blackcore.minimal.query_engine as face
+
+NAMES = [
+    "CacheError",
+    "CacheKeyError",
+    "CacheManager",
+    "CacheSettings",
+    "CacheStatistics",
+    "CachedResult",
+    "CostBasedOptimizer",
+    "DataDirectoryError",
+    "DataLoader",
+    "DatabaseFormatError",
+    "EngineSettings",
+    "ExecutionPlan",
+    "ExecutionSettings",
+    "Explanation",
+    "ExportError",
+    "ExportOptionError",
+    "ExportPathError",
+    "ExportSettings",
+    "ExportValueError",
+    "FilterGroup",
+    "FullTextSearch",
+    "InvalidFilterError",
+    "InvalidPatternError",
+    "JSONDataLoader",
+    "LoaderContractError",
+    "LoaderError",
+    "MemoryCache",
+    "MissingExtraError",
+    "OptimizedQuery",
+    "OptimizerError",
+    "PatternTimeoutError",
+    "QueryCost",
+    "QueryDepthError",
+    "QueryEngine",
+    "QueryEngineError",
+    "QueryError",
+    "QueryFilter",
+    "QueryOperator",
+    "QueryOptimizer",
+    "QueryPagination",
+    "QueryResult",
+    "QuerySearch",
+    "QueryStatistics",
+    "SearchConfig",
+    "SearchError",
+    "SearchMatch",
+    "SearchSettings",
+    "SettingsError",
+    "SingleFlightError",
+    "SortField",
+    "StreamingExporter",
+    "StructuredQuery",
+    "TaggedCacheManager",
+    "TextSearchEngine",
+    "UnknownDatabaseError",
+    "UnknownFieldError",
+    "field",
+]
+PROMISED = """
+    QueryEngine StructuredQuery QueryFilter FilterGroup SortField QueryPagination QueryOperator
+    field QueryResult MemoryCache CacheManager CacheStatistics DataLoader JSONDataLoader
+    TextSearchEngine SearchConfig CostBasedOptimizer QueryOptimizer StreamingExporter
+    QueryEngineError
+"""
+MODULES = {
+    "cache.memory_cache": "MemoryCache",
+    "cache.base": "CacheManager",
+    "optimization.query_optimizer": "CostBasedOptimizer",
+    "export.streaming_exporter": "StreamingExporter",
+    "loaders": "DataLoader",
+    "search": "TextSearchEngine",
+}
+
+
+def test_the_face_has_these_names() -> None:
+    assert face.__all__ == NAMES
+
+
+def test_the_names_are_sorted_and_each_there_once() -> None:
+    assert sorted(set(face.__all__)) == face.__all__
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_can_be_imported(name: str) -> None:
+    assert getattr(face, name) is not None
+
+
+def test_what_was_promised_is_there() -> None:
+    assert set(PROMISED.split()) <= set(face.__all__)
+
+
+def test_star_imports_bring_just_these() -> None:
+    into: dict[str, object] = {}
+    exec("from blackcore.minimal.query_engine import *", into)  # noqa: S102 - a literal of ours
+    assert sorted(name for name in into if name != "__builtins__") == NAMES
+
+
+@pytest.mark.parametrize(("module", "name"), MODULES.items())
+def test_modules_that_others_import_from_are_where_they_look(module: str, name: str) -> None:
+    found = importlib.import_module(f"blackcore.minimal.query_engine.{module}")
+    assert getattr(found, name) is getattr(face, name)
+
+
+@pytest.mark.parametrize(
+    "folder", ["cache", "data", "export", "loaders", "optimization", "query", "search"]
+)
+def test_every_folder_says_what_it_gives(folder: str) -> None:
+    module = importlib.import_module(f"blackcore.minimal.query_engine.{folder}")
+    assert module.__doc__
+    assert all(hasattr(module, name) for name in module.__all__)
+    assert len(set(module.__all__)) == len(module.__all__)
