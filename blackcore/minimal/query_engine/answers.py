@@ -62,7 +62,7 @@ class AnswerCache:
             )
 
     def key(self, query: StructuredQuery, version: str) -> str:
-        """Return the key that the answer to a query is kept under, for a version of its database."""
+        """Return the key of the answer to a query, for a version of its database."""
         key = f"{query.fingerprint}@{version}"
         return key if query.search is None else f"{key}~{self._search_token}"
 
@@ -155,6 +155,7 @@ class AnswerCache:
 
     def _keep(self, key: str, records: Records, answer: Answer, seconds: float) -> None:
         answer.ids.flags.writeable = False  # it is handed to every later caller
+        tags = answer_tags(records.name, records.version)
         try:
             if isinstance(self._cache, MemoryCache):
                 self._cache.set(

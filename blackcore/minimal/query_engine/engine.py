@@ -198,6 +198,11 @@ class QueryEngine:
         """
         return self._databases.current(database)
 
+    def answer_key(self, query: AnyQuery) -> str:
+        """Return the key under which a cache keeps the answer to a query, for its current rows."""
+        asked = _structured(query)
+        return self._answers.key(asked, self._databases.current(asked.database).version)
+
     def _full_text(self) -> FullTextSearch:
         return FullTextSearch(max_indexes=self.settings.search.max_indexed_databases)
 

@@ -37,8 +37,8 @@ class Databases:
     def __init__(self, loader: DataLoader) -> None:
         if not isinstance(loader, DataLoader):
             raise LoaderContractError(
-                f"{type(loader).__name__} is not a loader; it needs the methods load_database(name), "
-                "get_available_databases() and refresh_cache(name=None)"
+                f"{type(loader).__name__} is not a loader; it needs the methods "
+                "load_database(name), get_available_databases() and refresh_cache(name=None)"
             )
         self.loader = loader
         self._versioned = loader if isinstance(loader, VersionedDataLoader) else None
