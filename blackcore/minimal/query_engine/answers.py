@@ -158,13 +158,9 @@ class AnswerCache:
         tags = answer_tags(records.name, records.version)
         try:
             if isinstance(self._cache, MemoryCache):
-                self._cache.set(
-                    key, answer, tags=answer_tags(records.name, records.version), cost=seconds
-                )
+                self._cache.set(key, answer, tags=tags, cost=seconds)
             elif self._cache is not None:
-                self._cache.cache_result(
-                    key, answer, tags=answer_tags(records.name, records.version)
-                )
+                self._cache.cache_result(key, answer, tags=tags)
         except Exception as error:  # noqa: BLE001 - as above
             self._failed("cache_result", f"raised {error!r}")
 
