@@ -65,6 +65,7 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         self._floor = 0.0
         self._known_costs = 0
         self._cost_seconds = 0.0
+        self._average_cost_seconds = 1.0
 
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return the keys at the top of the heap."""
@@ -87,20 +88,19 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         return self._enter(key, GdsfEntry(value, terms, old.frequency()))
 
     def _enter(self, key: Hashable, entry: GdsfEntry) -> GdsfEntry:
-        if entry.terms.cost_seconds:
+        cost_seconds = entry.terms.cost_seconds
+        if cost_seconds:
             self._known_costs += 1
-            self._cost_seconds += entry.terms.cost_seconds
+            self._cost_seconds += cost_seconds
+            self._average_cost_seconds = self._cost_seconds / self._known_costs
         heappush(self._heap, self._item(key, entry))
         return entry
 
     def _item(self, key: Hashable, entry: GdsfEntry) -> _Item:
         terms = entry.terms
-        cost = terms.cost_seconds or self._average_cost_seconds()
-        gain = entry.weighed_frequency * cost / max(1, terms.weight_bytes)
+        cost_seconds = terms.cost_seconds or self._average_cost_seconds
+        gain = entry.weighed_frequency * cost_seconds / (terms.weight_bytes or 1)
         return self._floor + gain, next(self._serial), key, entry
-
-    def _average_cost_seconds(self) -> float:
-        return self._cost_seconds / self._known_costs if self._known_costs else 1.0
 
     def _evict(self) -> tuple[Hashable, GdsfEntry]:
         while True:

@@ -134,7 +134,12 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         self._has_evicted = True
         entries = self.entries
         while True:
-            if self._small_entries and not self._main_is_over():
+            small_entries = self._small_entries
+            if (
+                small_entries
+                and len(entries) - small_entries <= self._most_main_entries
+                and self.used_bytes - self._small_bytes <= self._most_main_bytes
+            ):
                 key = self._small.popleft()
                 entry = entries[key]
                 self._small_entries -= 1
@@ -153,12 +158,6 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
                     continue
             del entries[key]
             return key, entry
-
-    def _main_is_over(self) -> bool:
-        return (
-            len(self.entries) - self._small_entries > self._most_main_entries
-            or self.used_bytes - self._small_bytes > self._most_main_bytes
-        )
 
     def _remember(self, ghost: int) -> None:
         hashes = self._ghost_hashes
