@@ -71,6 +71,7 @@ class QueryEngine:
         self.loader = loader
         self.exporter = StreamingExporter(self.settings.export)
         self._databases = databases_of(loader)
+        self._databases.tell(self._let_go)
         self._monitor = Monitor()
         self._executor = Executor(self.settings.execution)
         self._optimizer = (
@@ -177,10 +178,13 @@ class QueryEngine:
 
     def refresh(self, database: str | None = None) -> None:
         """Forget the records and answers of one database, or of all; the next query loads anew."""
-        for records in self._databases.forget(database):
-            self._answers.drop(records)
-            if self._search is not None:
-                self._search.forget(records.rows)
+        self._databases.forget(database)
+
+    def _let_go(self, records: Records) -> None:
+        """Drop what is kept about a version that is no longer the current one."""
+        self._answers.drop(records)
+        if self._search is not None:
+            self._search.forget(records.rows)
 
     def add_observer(self, observer: QueryObserver) -> Callable[[], None]:
         """Tell an observer of every answer from now on; return what ends that."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Callable
 from itertools import count
-from weakref import WeakValueDictionary
+from weakref import WeakMethod, WeakValueDictionary
 
 from ..data import Records
 from ..errors import LoaderContractError, QueryEngineError
@@ -45,6 +46,7 @@ class Databases:
         self._loaded: dict[str, tuple[str, Records]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._listeners: list[WeakMethod[Callable[[Records], None]]] = []
         self._generations = count(1)
         # loaders may share a cache: their versions must not look alike
         self._token = secrets.token_hex(4)
@@ -74,7 +76,10 @@ class Databases:
         # the generation tells apart versions that a loader cannot
         generation = f"{self._token}.{next(self._generations)}"
         records = Records(name, rows, f"{generation}.{version}")
+        replaced = self._loaded.get(name)
         self._loaded[name] = (version, records)
+        if replaced is not None:
+            self._let_go(replaced[1])
         return records
 
     def _version(self, name: str) -> str:
@@ -83,7 +88,9 @@ class Databases:
         try:
             return self._versioned.database_version(name)
         except QueryEngineError:
-            self._loaded.pop(name, None)
+            gone = self._loaded.pop(name, None)
+            if gone is not None:
+                self._let_go(gone[1])
             raise
         except Exception as error:
             raise LoaderContractError(
@@ -91,15 +98,28 @@ class Databases:
                 f"{type(error).__name__}: {error}"
             ) from error
 
-    def forget(self, name: str | None = None) -> list[Records]:
-        """Drop the records of one database, or of all, and return what was dropped.
-
-        The loader is told to refresh, too.
-        """
+    def forget(self, name: str | None = None) -> None:
+        """Drop the records of one database, or of all; the loader is told to refresh, too."""
         names = list(self._loaded) if name is None else [name]
         dropped = [self._loaded.pop(each)[1] for each in names if each in self._loaded]
         self.loader.refresh_cache(name)
-        return dropped
+        for records in dropped:
+            self._let_go(records)
+
+    def tell(self, listener: Callable[[Records], None]) -> None:
+        """Call a bound method with each version that is replaced, gone or forgotten from now on.
+
+        It is called after newer records, if any, can be had. Its object is not kept alive.
+        """
+        with self._guard:
+            self._listeners = [known for known in self._listeners if known() is not None]
+            self._listeners.append(WeakMethod(listener))
+
+    def _let_go(self, records: Records) -> None:
+        for reference in list(self._listeners):
+            listener = reference()
+            if listener is not None:
+                listener(records)
 
     @property
     def loaded(self) -> dict[str, Records]:
