@@ -591,3 +591,10 @@ def test_without_a_sizer_key_value_and_bookkeeping_count(policy: Any) -> None:
     cache = MemoryCache(policy=policy)
     cache.set("k" * 1_000, b"v" * 10_000)
     assert 11_000 < cache.get_statistics().memory_used_bytes < 11_500
+
+
+def test_the_bounds_can_be_read_and_follow_a_resize() -> None:
+    cache = MemoryCache(max_size_mb=2, max_entries=7)
+    assert (cache.max_bytes, cache.max_entries) == (2 * 1024 * 1024, 7)
+    cache.resize(1)
+    assert (cache.max_bytes, cache.max_entries) == (1024 * 1024, 7)

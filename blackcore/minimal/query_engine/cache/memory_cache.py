@@ -237,6 +237,16 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
             self._store.policy.max_entries if entries is None else entries,
         )
 
+    @property
+    def max_bytes(self) -> int:
+        """The bound of all entries' weights together."""
+        return self._store.policy.max_bytes
+
+    @property
+    def max_entries(self) -> int | None:
+        """The bound in entries; None: the bytes alone."""
+        return self._store.policy.max_entries
+
     def add_listener(self, listener: Listener) -> Callable[[], None]:
         """Call `listener(key, value, cause)` for each entry that leaves; return what ends that.
 
