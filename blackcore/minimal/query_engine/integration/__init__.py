@@ -1,9 +1,21 @@
 """Where the engine meets what is around it: what was asked before, and what is searched for."""
 
 from .query_log import LoggedQuestion, QueryLog, default_path
+from .warming import (
+    CacheWarmer,
+    QueryExecutor,
+    WarmingFailure,
+    WarmingProgress,
+    WarmingReport,
+)
 
 __all__ = [
+    "CacheWarmer",
     "LoggedQuestion",
+    "QueryExecutor",
     "QueryLog",
+    "WarmingFailure",
+    "WarmingProgress",
+    "WarmingReport",
     "default_path",
 ]

@@ -18,6 +18,7 @@ from ..data import AnsweredQuery
 from ..errors import QueryError, QueryLogError
 from ..query import StructuredQuery
 from ..settings import QueryLogSettings
+from .background import is_in_background
 from .log_file import LogFile
 from .query_json import query_from_json, query_to_json
 
@@ -109,12 +110,13 @@ class QueryLog:
         return self._gathered.file.torn_lines
 
     def answered(self, event: AnsweredQuery) -> None:
-        """Note one question.
+        """Note one question, unless it was asked on nobody's behalf.
 
         Raises:
             QueryLogError: what was gathered cannot be written. It is tried again later.
         """
-        self._gathered.add(event)
+        if not is_in_background():
+            self._gathered.add(event)
 
     def flush(self) -> None:
         """Write what was gathered.
