@@ -103,8 +103,9 @@ def filters(operator: QueryOperator) -> Iterator[QueryFilter]:
     else:
         values = OPERANDS
     for value in values:
-        for case_sensitive in (True, False):
-            yield QueryFilter("a", operator, value, case_sensitive)
+        yield QueryFilter("a", operator, value)
+        if not isinstance(value, int | float | None):
+            yield QueryFilter("a", operator, value, case_sensitive=False)
 
 
 @pytest.mark.parametrize("kind", COLUMNS)

@@ -71,7 +71,6 @@ class QueryEngine:
         self.loader = loader
         self.exporter = StreamingExporter(self.settings.export)
         self._databases = databases_of(loader)
-        self._databases.tell(self._let_go)
         self._monitor = Monitor()
         self._executor = Executor(self.settings.execution)
         self._optimizer = (
@@ -85,6 +84,7 @@ class QueryEngine:
         # our own engine answers alike wherever its settings are; of others nobody knows
         token = repr(self.settings.search) if search is None else secrets.token_hex(4)
         self._answers = AnswerCache(cache, self.settings.cache, self._monitor, token)
+        self._databases.tell(self._let_go)  # from here on it may be called, so it comes last
 
     @classmethod
     def open(cls, directory: str | PathLike[str]) -> QueryEngine:

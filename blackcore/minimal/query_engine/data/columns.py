@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from ..query.values import walk
 Row: TypeAlias = Mapping[str, object]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 RowIds: TypeAlias = npt.NDArray[np.uint32]
-SortKeys: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+SortKeys: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.int32] | npt.NDArray[np.float64]
 
 EXACT_FLOAT_INTEGER = 2**53
 """Whole numbers up to this are exact as floats, so a column may hold them beside floats."""
@@ -118,14 +118,19 @@ class StringColumn:
         return self.series.drop_nulls().unique().sort()
 
     @cached_property
-    def codes(self) -> npt.NDArray[np.int64]:
+    def codes(self) -> npt.NDArray[np.int32]:
         """One position in `distinct` per row; -1 for null."""
         distinct = self.distinct
         if len(distinct) > len(self.series) // 2:
-            ranks = self.series.rank("dense").cast(pl.Int64) - 1
+            ranks = self.series.rank("dense").cast(pl.Int32) - 1
             return ranks.fill_null(-1).to_numpy()
         physical = self.series.cast(pl.Enum(distinct)).to_physical()
-        return physical.cast(pl.Int64).fill_null(-1).to_numpy()
+        return physical.cast(pl.Int32).fill_null(-1).to_numpy()
+
+    def first_code(self, text: str, *, above: bool = False) -> int:
+        """Return the code of the first distinct string that is not below (or is above) a text."""
+        side: Literal["left", "right"] = "right" if above else "left"
+        return int(self.distinct.search_sorted(text, side=side))
 
     @property
     def has_codes(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -15,23 +15,16 @@ from ..data import (
     BoolColumn,
     Column,
     NumberColumn,
-    RowIds,
     StringColumn,
 )
 from ..query import QueryFilter, QueryOperator
 from ..query.operators import COMPLEMENT_OF
-from ..query.patterns import compile_pattern
-from .predicates import Test, fuzzy_mask, plain_test
+from .text_masks import Selection, string_mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import polars as pl
-
     from ..data.columns import Mask, SortKeys
-
-Selection: TypeAlias = RowIds | None
-"""Positions of the rows in question, None for all."""
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _ORDERINGS = frozenset({QueryOperator.GT, QueryOperator.GTE, QueryOperator.LT, QueryOperator.LTE})
@@ -75,7 +68,7 @@ def _positive_mask(
     if operator is QueryOperator.IS_NULL or (operator is QueryOperator.EQUALS and operand is None):
         return ~_valid(column, selection)
     if isinstance(column, StringColumn):
-        return _string_mask(
+        return string_mask(
             operator, condition, column, selection, once_per_distinct, timeout_seconds
         )
     if isinstance(column, BoolColumn):
@@ -210,119 +203,4 @@ def _bool_mask(
         mask |= ~truth & valid
     if None in members:
         mask |= ~valid
-    return mask
-
-
-# Strings
-
-
-def _string_mask(
-    operator: QueryOperator,
-    condition: QueryFilter,
-    column: StringColumn,
-    selection: Selection,
-    once_per_distinct: bool,
-    timeout_seconds: float,
-) -> Mask | None:
-    if not once_per_distinct:
-        series = column.series if selection is None else column.series.gather(selection)
-        native = _native_string_mask(operator, condition, column, series)
-        if native is not None:
-            return native
-        if len(series) <= len(column.distinct):
-            return _over_texts(operator, condition, series, timeout_seconds)
-    over_distinct = _over_texts(operator, condition, column.distinct, timeout_seconds)
-    if over_distinct is None:
-        return None
-    codes = column.codes if selection is None else column.codes[selection]
-    # null has the code -1, which picks what is put last
-    answer_for_null = operator is QueryOperator.IN and None in cast(
-        "tuple[object]", condition.value
-    )
-    return np.append(over_distinct, answer_for_null)[codes]
-
-
-def _native_string_mask(
-    operator: QueryOperator, condition: QueryFilter, column: StringColumn, series: pl.Series
-) -> Mask | None:
-    """Return what Polars tells exactly and by itself, None for the rest."""
-    operand = condition.value
-    if operator is QueryOperator.REGEX:
-        pattern = compile_pattern(str(operand), case_sensitive=condition.case_sensitive)
-        return _filled(series.str.contains(pattern.rust_text)) if pattern.linear else None
-    if not isinstance(operand, str) or not _is_utf8(operand):
-        return None
-    if not condition.case_sensitive:
-        return _native_folded_mask(operator, operand, column, series)
-    if operator is QueryOperator.EQUALS:
-        return _filled(series == operand)
-    if operator is QueryOperator.CONTAINS:
-        return _filled(series.str.contains(operand, literal=True))
-    if operator in _ORDERINGS:
-        return _filled(_POLARS_ORDERINGS[operator](series, operand))
-    return None
-
-
-def _native_folded_mask(
-    operator: QueryOperator, operand: str, column: StringColumn, series: pl.Series
-) -> Mask | None:
-    """Lower case is casefold for ASCII alone; elsewhere Python casefolds each value."""
-    if not column.is_ascii:
-        return None
-    lowered = series.str.to_lowercase()
-    if operator is QueryOperator.EQUALS:
-        return _filled(lowered == operand.casefold())
-    if operator is QueryOperator.CONTAINS:
-        return _filled(lowered.str.contains(operand.casefold(), literal=True))
-    return None
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _filled(answer: pl.Series) -> Mask:
-    return answer.fill_null(value=False).to_numpy()
-
-
-_POLARS_ORDERINGS: dict[QueryOperator, Callable[[pl.Series, str], pl.Series]] = {
-    QueryOperator.GT: lambda series, bound: series > bound,
-    QueryOperator.GTE: lambda series, bound: series >= bound,
-    QueryOperator.LT: lambda series, bound: series < bound,
-    QueryOperator.LTE: lambda series, bound: series <= bound,
-}
-
-
-def _over_texts(
-    operator: QueryOperator, condition: QueryFilter, series: pl.Series, timeout_seconds: float
-) -> Mask | None:
-    """Evaluate a test on each string of a series, nulls as the operator has them."""
-    cells = series.to_list()
-    if operator in (QueryOperator.REGEX, QueryOperator.FUZZY):
-        return _over_strings(operator, condition, cells, timeout_seconds)
-    test: Test = plain_test(
-        operator, condition.value, frozenset({str, type(None)}), condition.case_sensitive
-    )
-    return np.fromiter(map(test, cells), dtype=np.bool_, count=len(cells))
-
-
-def _over_strings(
-    operator: QueryOperator,
-    condition: QueryFilter,
-    cells: list[str | None],
-    timeout_seconds: float,
-) -> Mask:
-    mask = np.array([cell is not None for cell in cells], dtype=np.bool_)
-    texts = [cell for cell in cells if cell is not None]
-    if not texts:
-        return mask
-    if operator is QueryOperator.FUZZY:
-        mask[mask] = fuzzy_mask(condition, texts)
-        return mask
-    pattern = compile_pattern(str(condition.value), case_sensitive=condition.case_sensitive)
-    mask[mask] = pattern.search_each(texts, timeout_seconds=timeout_seconds)
     return mask

@@ -102,7 +102,7 @@ def _directed_keys(column: Column, ids: RowIds, *, descending: bool) -> SortKeys
     if not descending:
         return keys
     # the complement of an integer has no overflow, as its negative has
-    return np.invert(keys) if keys.dtype == np.int64 else np.negative(keys)
+    return np.invert(keys) if keys.dtype.kind == "i" else np.negative(keys)
 
 
 def _candidates(ids: RowIds, sort: SortField, column: Column, limit: int) -> RowIds:

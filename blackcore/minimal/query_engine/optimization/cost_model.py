@@ -100,6 +100,8 @@ class CostModel:
             uses = self.expected_uses * (1 + statistics.row_passes.get(condition.field, 0))
             making = rows * self._making_ns(is_walk=is_walk) / uses
         value_ns, gather_ns = self._value_ns(condition, known)
+        if state is not None and state.has_codes and _is_answered_by_codes(condition):
+            value_ns = gather_ns = self.number_compare_ns
         ways[Way.COLUMN] = making + rows * value_ns
         ways[Way.SURVIVORS] = making + surviving * rows * (value_ns + gather_ns)
         if known.strings:
@@ -156,3 +158,10 @@ class CostModel:
         if limit is not None and limit * 4 < rows:
             return rows * self.partition_ns + limit * self.sort_ns
         return rows * self.sort_ns
+
+
+def _is_answered_by_codes(condition: QueryFilter) -> bool:
+    operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
+    compares = operator in _ORDERINGS or operator is QueryOperator.EQUALS
+    is_text = isinstance(condition.value, str | tuple)
+    return compares and is_text and condition.case_sensitive
