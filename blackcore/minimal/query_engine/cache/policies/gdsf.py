@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from blackcore.minimal.query_engine.cache.entries import Terms
 
 _LEFTOVERS_NOT_WORTH_CLEARING: Final = 16
+_MOST_USES: Final = 16
+"""More uses count as so many: what was asked for a thousand times long ago makes way in time."""
 
 
 class GdsfEntry(Entry):
@@ -99,7 +101,7 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
     def _item(self, key: Hashable, entry: GdsfEntry) -> _Item:
         terms = entry.terms
         cost_seconds = terms.cost_seconds or self._average_cost_seconds
-        gain = entry.weighed_frequency * cost_seconds / (terms.weight_bytes or 1)
+        gain = min(entry.weighed_frequency, _MOST_USES) * cost_seconds / (terms.weight_bytes or 1)
         return self._floor + gain, next(self._serial), key, entry
 
     def _evict(self) -> tuple[Hashable, GdsfEntry]:
