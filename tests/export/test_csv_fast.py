@@ -187,6 +187,13 @@ def test_strings_stay_quoted_where_null_is_to_be_told_from_empty() -> None:
     assert quickly([("", None, 1), ("NA", True, 2.5)], options) == b'"",NA,1\r\n"NA",True,2.5\r\n'
 
 
+def test_decimals_are_numbers_where_strings_are_quoted() -> None:
+    options = CsvOptions(quoting="strings")
+    rows = [("a", decimal.Decimal("1.50"))]
+    assert quickly(rows, options) is None
+    assert carefully(rows, options) == b'"a",1.50\r\n'
+
+
 def test_guarded_strings_keep_their_quotes_with_any_delimiter() -> None:
     rows = [("a;b", "a,b"), ("c", ";")]
     assert quickly(rows, CsvOptions(delimiter=";")) == b'"a;b";a,b\r\nc;";"\r\n'

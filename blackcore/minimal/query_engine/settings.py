@@ -109,7 +109,7 @@ class ExportSettings:
     """Rows gathered ahead of the writer at most, and looked at to find the columns."""
     chunk_bytes: int = 8 * 1024 * 1024
     """The same bound in bytes, as estimated: rows of large values are gathered fewer at a time."""
-    slice_rows: int = 500
+    slice_rows: int = 1_000
     """Rows formatted at a time."""
     shared_slice_rows: int = 200
     """The same beside an event loop, which cannot run while a slice is formatted."""
@@ -183,6 +183,75 @@ class WarmingSettings:
         _require_positive(self, ("concurrency",))
         _require_not_negative(self, ("max_seconds", "max_bytes", "max_questions"))
         _require_fraction(self, ("full_fraction",))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfilerSettings:
+    """How often the profiler looks, and how much it shows."""
+
+    memory_interval_seconds: float = 0.005
+    """Between two looks at the resident memory; a look costs some 30 us."""
+    stack_interval_seconds: float = 0.001
+    """Between two looks at the stack, where stacks are sampled."""
+    hottest_functions: int = 10
+    """So many functions are shown in a notebook and as text."""
+
+    def __post_init__(self) -> None:
+        _require_positive(self, tuple(f.name for f in fields(self)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowQueryLogSettings:
+    """Which queries are noted as slow, and how many notes are kept."""
+
+    threshold_ms: float = 100.0
+    """Queries that take as long or longer are noted; 0.0 notes every one."""
+    kept_entries: int = 1_000
+    """The newest, in memory."""
+    file_bytes: int = 16 * 1024 * 1024
+    """A file that would grow beyond becomes `<name>.1`, and the one before it goes."""
+
+    def __post_init__(self) -> None:
+        _require_not_negative(self, ("threshold_ms",))
+        _require_positive(self, ("kept_entries", "file_bytes"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchAwareSettings:
+    """How the cache follows what is searched for. Factors are parts of the usual, which is 1.0."""
+
+    half_life_searches: int = 700
+    """After so many searches an old one counts for half."""
+    term_share: float = 0.05
+    """What the interest in a search's rarest term adds to that in the search itself."""
+    min_factor: float = 0.5
+    """A search nobody asks for lives so much shorter, and counts for so much less cost;"""
+    max_factor: float = 4.0
+    """one that everybody asks for so much longer, and more."""
+    max_terms: int = 20_000
+    max_searches: int = 10_000
+    """Searches that are known, kept in the cache or not."""
+    max_rewarmed: int = 50
+    """After an update so many of the dropped searches are answered anew, the most asked first,"""
+    rewarm_seconds: float = 5.0
+    """none of them begun after so long. 0 re-warms nothing."""
+    old_version_seconds: float = 60.0
+    """When a new version shows up unannounced, the old rows are held so long for a call that says
+    what changed."""
+
+    def __post_init__(self) -> None:
+        _require_positive(
+            self,
+            ("half_life_searches", "min_factor", "max_factor", "max_terms", "max_searches"),
+        )
+        _require_not_negative(
+            self, ("term_share", "max_rewarmed", "rewarm_seconds", "old_version_seconds")
+        )
+        if self.min_factor > self.max_factor:
+            raise SettingsError(
+                f"SearchAwareSettings.min_factor is {self.min_factor!r}; it must not be above "
+                f"max_factor, which is {self.max_factor!r}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

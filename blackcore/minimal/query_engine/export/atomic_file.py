@@ -29,6 +29,7 @@ if os.name == "posix":
 logger = logging.getLogger(__name__)
 
 OnExists: TypeAlias = Literal["replace", "error"]
+Block: TypeAlias = bytes | memoryview
 SUFFIX = ".part"
 _LONGEST_PREFIX_BYTES = 200
 
@@ -36,7 +37,7 @@ _LONGEST_PREFIX_BYTES = 200
 class ByteSink(Protocol):
     """Where finished blocks go."""
 
-    def write(self, block: bytes, /) -> None:
+    def write(self, block: Block, /) -> None:
         """Take all bytes of the block."""
 
 
@@ -75,7 +76,7 @@ class AtomicFile:
             raise self._path_error(error) from error
         return self
 
-    def write(self, block: bytes | memoryview, /) -> None:
+    def write(self, block: Block, /) -> None:
         """Write all bytes of the block.
 
         Raises:

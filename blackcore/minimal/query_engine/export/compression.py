@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from blackcore.minimal.query_engine.errors import ExportOptionError, MissingExtraError
 
 if TYPE_CHECKING:
-    from .atomic_file import ByteSink
+    from .atomic_file import Block, ByteSink
 
 Compression: TypeAlias = Literal["infer", "none", "gzip", "zstd"]
 SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
@@ -21,7 +21,7 @@ _BLOCKS_AHEAD = 3
 class Codec(Protocol):
     """A compressor object, as zlib and zstandard have them."""
 
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: Block, /) -> Block:
         """Return the bytes that are ready, perhaps none."""
 
     def flush(self) -> bytes:
@@ -60,7 +60,7 @@ def codec_for(compression: Compression, level: int | None) -> Codec | None:
 class Uncompressed:
     """The codec that leaves bytes as they are."""
 
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: Block, /) -> Block:
         """Return the data."""
         return data
 
@@ -79,12 +79,12 @@ class ThreadedSink:
     def __init__(self, inner: ByteSink, codec: Codec) -> None:
         self._inner = inner
         self._codec = codec
-        self._blocks: queue.Queue[bytes | None] = queue.Queue(_BLOCKS_AHEAD)
+        self._blocks: queue.Queue[Block | None] = queue.Queue(_BLOCKS_AHEAD)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="export-write")
         self._thread.start()
 
-    def write(self, block: bytes, /) -> None:
+    def write(self, block: Block, /) -> None:
         """Take the block; waits while several are waiting already."""
         if self._error is not None:
             raise self._error

@@ -10,6 +10,7 @@ not have) is declined, and written by ``csv_lines`` instead.
 
 from __future__ import annotations
 
+import decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from .options import CsvOptions
 
 Bytes: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint8]]
-Mask: TypeAlias = np.ndarray[tuple[int], np.dtype[np.bool_]]
 Positions: TypeAlias = np.ndarray[tuple[int], np.dtype[np.intp]]
 
 _COMMA, _QUOTE, _SMALL_E = 44, 34, 101
@@ -31,6 +31,7 @@ _NULL, _TRUE, _FALSE = ord("n"), ord("t"), ord("f")
 _LIST, _OBJECT = ord("["), ord("{")
 _ZERO, _DIGITS = 48, 10
 _FORMULA_BYTES = b"=+-@\xef"  # 0xEF begins the full-width forms
+_DROPPED = b"\0"  # marks a byte that goes; JSON text never holds it
 _WORD_BYTES = 4  # those of "null", which may be written over
 
 
@@ -42,6 +43,7 @@ class SliceEditor:
         self._delimiter = ord(options.delimiter)
         self._null = options.null_text.encode()
         self._keep_quotes = options.quoting == "strings"
+        self._hook = _without_decimals if self._keep_quotes else plain_value
         self._escape = options.escape_formulas
         self._two_byte_end = options.line_end == "\r\n"
         self.usable = (
@@ -58,17 +60,32 @@ class SliceEditor:
     def lines(self, rows: Sequence[tuple[object, ...]]) -> bytes | None:
         """Return the rows as whole lines, None where they cannot be written in this way."""
         try:
-            encoded = orjson.dumps(rows, default=plain_value, option=EXACT)
+            encoded = orjson.dumps(rows, default=self._hook, option=EXACT)
         except TypeError:
             return None
         if b"\\" in encoded or (b"." in encoded and b"0.0000" in encoded):
             return None  # escapes; small numbers, which repr writes with an exponent
         text = np.frombuffer(encoded, np.uint8)
-        quotes = np.flatnonzero(text == _QUOTE)
-        if _has_exponent(text, quotes):
-            return None
-        commas, guarded = self._split(np.flatnonzero(text == _COMMA), quotes, len(rows))
-        if len(commas) != len(rows) * self._columns - 1:
+        commas = np.flatnonzero(text == _COMMA)
+        quotes: Positions | None = None
+        if self._escape or len(commas) != self._comma_count(rows) or _may_have_exponent(text):
+            quotes = np.flatnonzero(text == _QUOTE)
+            if _has_exponent(text, quotes):
+                return None
+        return self._edited(text, commas, quotes, rows)
+
+    def _edited(
+        self,
+        text: Bytes,
+        commas: Positions,
+        quotes: Positions | None,
+        rows: Sequence[tuple[object, ...]],
+    ) -> bytes | None:
+        guarded = commas[:0]
+        if quotes is not None:
+            inside = np.searchsorted(quotes, commas) & 1 == 1
+            commas, guarded = commas[~inside], commas[inside]
+        if len(commas) != self._comma_count(rows):
             return None  # nested values bring commas of their own
         if self._delimiter != _COMMA:
             guarded = np.flatnonzero(text == self._delimiter)
@@ -76,26 +93,30 @@ class SliceEditor:
         kinds = text[starts]
         if (kinds == _LIST).any() or (kinds == _OBJECT).any():
             return None
-        if self._escape and _may_be_formula(text[quotes[::2] + 1]):
+        if self._escape and quotes is not None and _may_be_formula(text[quotes[::2] + 1]):
             return None
-        edited, keep = text.copy(), np.ones(len(text), np.bool_)
-        if not self._write_words(edited, keep, starts, kinds, rows):
+        edited = text.copy()
+        if not self._write_words(edited, starts, kinds, rows):
             return None
-        self._write_separators(edited, keep, commas)
-        if not self._keep_quotes:
-            keep[quotes] = False
-            if len(guarded):
-                _restore_quotes(keep, quotes, guarded)
-        return edited[keep].tobytes()
+        self._write_separators(edited, commas)
+        return self._without_quotes(edited, guarded, quotes)
 
-    def _split(
-        self, commas: Positions, quotes: Positions, row_count: int
-    ) -> tuple[Positions, Positions]:
-        """Return the structural commas, and those within strings."""
-        if len(commas) == row_count * self._columns - 1 or not len(quotes):
-            return commas, commas[:0]
-        inside = np.searchsorted(quotes, commas) & 1 == 1
-        return commas[~inside], commas[inside]
+    def _comma_count(self, rows: Sequence[tuple[object, ...]]) -> int:
+        """Return how many structural commas the text of plain values has."""
+        return len(rows) * self._columns - 1
+
+    def _without_quotes(self, edited: Bytes, guarded: Positions, quotes: Positions | None) -> bytes:
+        if self._keep_quotes:
+            return edited.tobytes().translate(None, _DROPPED)
+        if not len(guarded):
+            return edited.tobytes().translate(None, _DROPPED + b'"')
+        if quotes is None:
+            quotes = np.flatnonzero(edited == _QUOTE)
+        closing = np.searchsorted(quotes, guarded)
+        kept = np.concatenate((quotes[closing - 1], quotes[closing]))
+        edited[quotes] = 0
+        edited[kept] = _QUOTE
+        return edited.tobytes().translate(None, _DROPPED)
 
     def _cell_starts(self, commas: Positions) -> Positions:
         starts = np.empty(len(commas) + 1, np.intp)
@@ -107,7 +128,6 @@ class SliceEditor:
     def _write_words(
         self,
         edited: Bytes,
-        keep: Mask,
         starts: Positions,
         kinds: Bytes,
         rows: Sequence[tuple[object, ...]],
@@ -118,13 +138,12 @@ class SliceEditor:
         cells = np.flatnonzero(kinds == _NULL)
         if not len(cells):
             return True
-        _write_word(edited, keep, starts[cells], self._null)
+        _write_word(edited, starts[cells], self._null)
         for cell in self._not_none(cells, rows):
             value = rows[cell // self._columns][cell % self._columns]
             if type(value) is not float:
                 return False
-            keep[starts[cell] : starts[cell] + _WORD_BYTES] = True
-            _write_word(edited, keep, starts[cell : cell + 1], repr(value).encode())
+            _write_word(edited, starts[cell : cell + 1], repr(value).encode())
         return True
 
     def _not_none(self, cells: Positions, rows: Sequence[tuple[object, ...]]) -> list[int]:
@@ -138,42 +157,41 @@ class SliceEditor:
         ]
         return [int(cells[index]) for index in found]
 
-    def _write_separators(self, edited: Bytes, keep: Mask, commas: Positions) -> None:
+    def _write_separators(self, edited: Bytes, commas: Positions) -> None:
         if self._delimiter != _COMMA:
             edited[commas] = self._delimiter
         ends = commas[self._columns - 1 :: self._columns]
-        keep[:2] = False
-        keep[ends + 1] = False
-        if self._two_byte_end:  # of "],[" the first two bytes
-            edited[ends - 1] = edited[-2] = 13
-            edited[ends] = edited[-1] = 10
-        else:
-            edited[ends] = edited[-2] = 10
-            keep[ends - 1] = keep[-1] = False
+        edited[:2] = 0
+        edited[ends + 1] = 0
+        edited[ends] = edited[-1] = 10
+        edited[ends - 1] = edited[-2] = 13 if self._two_byte_end else 0
+
+
+def _without_decimals(value: object) -> object:
+    # as JSON text they would be quoted like strings, and they are numbers
+    if isinstance(value, decimal.Decimal):
+        raise TypeError
+    return plain_value(value)
+
+
+def _may_have_exponent(text: Bytes) -> bool:
+    """Return whether an e follows a digit, in a number or in a string."""
+    marks = np.flatnonzero(text == _SMALL_E)
+    return bool((text[marks - 1] - np.uint8(_ZERO) < _DIGITS).any())
 
 
 def _has_exponent(text: Bytes, quotes: Positions) -> bool:
     """Return whether a number has an exponent, which repr would write in another way."""
     marks = np.flatnonzero(text == _SMALL_E)
     marks = marks[text[marks - 1] - np.uint8(_ZERO) < _DIGITS]
-    return bool(len(marks)) and bool((np.searchsorted(quotes, marks) & 1 == 0).any())
+    return bool((np.searchsorted(quotes, marks) & 1 == 0).any())
 
 
 def _may_be_formula(first: Bytes) -> bool:
     return any((first == byte).any() for byte in _FORMULA_BYTES)
 
 
-def _write_word(edited: Bytes, keep: Mask, at: Positions, word: bytes) -> None:
+def _write_word(edited: Bytes, at: Positions, word: bytes) -> None:
     """Write a word over the four bytes of null at each position."""
-    for offset in range(_WORD_BYTES):
-        if offset < len(word):
-            edited[at + offset] = word[offset]
-        else:
-            keep[at + offset] = False
-
-
-def _restore_quotes(keep: Mask, quotes: Positions, guarded: Positions) -> None:
-    """Keep the quotes around the strings in which a guarded byte stands."""
-    closing = np.searchsorted(quotes, guarded)
-    keep[quotes[closing]] = True
-    keep[quotes[closing - 1]] = True
+    for offset, byte in enumerate(word.ljust(_WORD_BYTES, _DROPPED)):
+        edited[at + offset] = byte

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from blackcore.minimal.query_engine.settings import ExportSettings
 
+    from .atomic_file import Block
     from .progress import Tally
     from .sources import Slice
 
@@ -91,7 +92,7 @@ def text_of(
     settings: ExportSettings,
     *,
     columns: tuple[str, ...] | None = None,
-) -> Iterator[bytes]:
+) -> Iterator[Block]:
     """Yield the text of all rows in pieces of whole rows, counted by the tally.
 
     Raises:
@@ -110,7 +111,7 @@ def text_of_frame(
     chosen: Format,
     options: TextOptions,
     tally: Tally,
-) -> Iterator[bytes]:
+) -> Iterator[Block]:
     """Yield the text of all parts of a frame in pieces of whole rows, counted by the tally.
 
     Raises:

@@ -22,6 +22,7 @@ from .json_writer import array_encoder, json_array, json_lines, lines_encoder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from .atomic_file import Block
     from .options import CsvOptions, JsonOptions
     from .progress import Tally
     from .sources import ArrowStream
@@ -171,7 +172,7 @@ def _plain_floats(column: pl.Series) -> bool:
 
 def frame_json_array(
     parts: Iterable[pl.DataFrame], options: JsonOptions, tally: Tally
-) -> Iterator[bytes]:
+) -> Iterator[Block]:
     """Yield the parts of a frame as one JSON array, in pieces of whole rows.
 
     Raises:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from blackcore.minimal.query_engine.errors import ExportError, ExportOptionError
 
+from .atomic_file import Block
 from .csv_columns import columns_of
 from .formats import Format, TextOptions, text_of, text_of_frame
 from .options import CsvOptions
 from .pipeline import Stopped, paused
 from .progress import ExportProgress, Tally
 from .sources import ArrowStream, BuiltColumns, Rows, Slice, is_once, slices_of, slices_of_chunks
-from .targets import Target, TargetOptions, open_target
+from .targets import Target, TargetOptions, compression_of, open_target
 
 if TYPE_CHECKING:
     from blackcore.minimal.query_engine.settings import ExportSettings
 
+B = TypeVar("B", bytes, Block)
 Pause = Callable[[], None]
 Report = Callable[[ExportProgress], None]
 
@@ -60,6 +62,7 @@ class ExportJob:
         Raises:
             ExportError: the target, an option or a row would not do.
         """
+        plain = compression_of(target, target_options) == "none"
         with open_target(
             target,
             target_options,
@@ -67,7 +70,7 @@ class ExportJob:
             durable=self.settings.durable,
             threaded=isinstance(self.data, (ArrowStream, BuiltColumns)),
         ) as sink:
-            for block in self.blocks(pause=pause, chunks=chunks):
+            for block in self._blocks(_unjoined if plain else _joined, pause, chunks):
                 sink.write(block)
                 progress = None if report is None else self.tally.due()
                 if report is not None and progress is not None:
@@ -82,9 +85,17 @@ class ExportJob:
         Raises:
             ExportError: an option or a row would not do.
         """
+        return self._blocks(_joined, pause, chunks)
+
+    def _blocks(
+        self,
+        join: Callable[[Iterator[Block], int], Iterator[B]],
+        pause: Pause,
+        chunks: Iterable[Sequence[object]] | None,
+    ) -> Generator[B, None, None]:
         try:
             pieces = self._pieces(pause, chunks)
-            yield from _joined(pieces, self.settings.block_bytes)
+            yield from join(pieces, self.settings.block_bytes)
         except (ExportError, Stopped):
             raise
         except Exception as error:
@@ -94,7 +105,7 @@ class ExportJob:
             if inspect.isgenerator(self.data):
                 self.data.close()
 
-    def _pieces(self, pause: Pause, chunks: Iterable[Sequence[object]] | None) -> Iterator[bytes]:
+    def _pieces(self, pause: Pause, chunks: Iterable[Sequence[object]] | None) -> Iterator[Block]:
         columns = None if chunks is not None or self._flattens() else self._columns()
         if columns is not None:
             return self._frame_pieces(columns, pause)
@@ -110,7 +121,7 @@ class ExportJob:
     def _flattens(self) -> bool:
         return isinstance(self.options, CsvOptions) and self.options.flatten is not None
 
-    def _frame_pieces(self, data: ArrowStream, pause: Pause) -> Iterator[bytes]:
+    def _frame_pieces(self, data: ArrowStream, pause: Pause) -> Iterator[Block]:
         from .frames import frame_of, frame_parts
 
         frame = frame_of(data)
@@ -139,8 +150,9 @@ class ExportJob:
         return columns_of(paused(slices_of(self.data, self.settings), pause), options.flatten)
 
 
-def _joined(pieces: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
-    waiting: list[bytes] = []
+def _joined(pieces: Iterator[Block], block_bytes: int) -> Iterator[bytes]:
+    """Yield the pieces joined to blocks of at least so many bytes, the last one excepted."""
+    waiting: list[Block] = []
     waiting_bytes = 0
     for piece in pieces:
         waiting.append(piece)
@@ -151,3 +163,22 @@ def _joined(pieces: Iterator[bytes], block_bytes: int) -> Iterator[bytes]:
             waiting_bytes = 0
     if waiting:
         yield b"".join(waiting)
+
+
+def _unjoined(pieces: Iterator[Block], block_bytes: int) -> Iterator[Block]:
+    """Yield large pieces as they are, small ones joined: a copy costs more than a write."""
+    small: list[Block] = []
+    small_bytes = 0
+    for piece in pieces:
+        large = len(piece) >= block_bytes
+        if not large:
+            small.append(piece)
+            small_bytes += len(piece)
+        if small and (large or small_bytes >= block_bytes):
+            yield b"".join(small)
+            small.clear()
+            small_bytes = 0
+        if large:
+            yield piece
+    if small:
+        yield b"".join(small)

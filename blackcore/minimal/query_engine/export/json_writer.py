@@ -14,6 +14,7 @@ from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValue
 from .json_values import EXACT, UnserializableError, ValuePolicy, exact_value, first_non_finite
 
 if TYPE_CHECKING:
+    from .atomic_file import Block
     from .options import JsonOptions
     from .progress import Tally
     from .sources import Slice
@@ -29,7 +30,7 @@ LinesEncoder: TypeAlias = Callable[[T, int], bytes]
 
 def json_array(
     slices: Iterable[T], encode: ArrayEncoder[T], options: JsonOptions, tally: Tally
-) -> Iterator[bytes]:
+) -> Iterator[Block]:
     """Yield one JSON array, or the object that wraps it, in pieces of whole rows.
 
     Raises:
@@ -49,9 +50,10 @@ def json_array(
     frame = _frame(options)
     lead = frame.opening
     for rows in slices:
-        piece = lead + encode(rows, tally.rows)  # bytes + view: one copy
+        piece = encode(rows, tally.rows)
         tally.rows += len(rows)
-        tally.bytes += len(piece)
+        tally.bytes += len(lead) + len(piece)
+        yield lead
         yield piece
         lead = frame.between
     end = frame.closing if tally.rows else frame.empty

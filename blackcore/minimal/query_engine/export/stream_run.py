@@ -53,10 +53,10 @@ def _compressed(blocks: Blocks, codec: Codec | None) -> Blocks:
     """Yield the blocks, compressed where there is a codec."""
     try:
         for block in blocks:
-            ready = block if codec is None else codec.compress(block)
+            ready = block if codec is None else bytes(codec.compress(block))
             if ready:
                 yield ready
         if codec is not None:
-            yield codec.flush()
+            yield bytes(codec.flush())
     finally:
         blocks.close()

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 from blackcore.minimal.query_engine.errors import ExportOptionError, ExportPathError
 
-from .atomic_file import AtomicFile, ByteSink, OnExists
+from .atomic_file import AtomicFile, Block, ByteSink, OnExists
 from .compression import SUFFIXES, Codec, Compression, ThreadedSink, Uncompressed, codec_for
 from .options import require_choice
 
@@ -46,7 +46,7 @@ class BinaryTarget:
     def __init__(self, file: IO[bytes]) -> None:
         self._write: Callable[[bytes | memoryview], int | None] = file.write
 
-    def write(self, block: bytes, /) -> None:
+    def write(self, block: Block, /) -> None:
         """Write all bytes, also where the file takes only some at a time."""
         written = self._write(block)
         if written is None or written == len(block):
@@ -62,7 +62,7 @@ class TextTarget:
     def __init__(self, file: IO[str]) -> None:
         self._file = file
 
-    def write(self, block: bytes, /) -> None:
+    def write(self, block: Block, /) -> None:
         """Write the text of the block, which holds whole characters."""
         self._file.write(str(block, "utf-8"))
 
@@ -75,7 +75,7 @@ class _NamedErrors:
         self._name = name
         self._tally = tally
 
-    def write(self, block: bytes, /) -> None:
+    def write(self, block: Block, /) -> None:
         with self.named():
             self._inner.write(block)
 
