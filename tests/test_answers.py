@@ -252,3 +252,78 @@ def test_an_interrupt_leaves_the_question_open_to_the_next() -> None:
     with pytest.raises(KeyboardInterrupt):
         answers.answer(QUERY, RECORDS, interrupted)
     assert answers.answer(QUERY, RECORDS, Asked(answer(2)))[0].ids.tolist() == [2]
+
+
+class Doorbell(Shelf):
+    """A cache that rings when somebody looks into it for the second time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+        self.second = threading.Event()
+
+    def get_cached_result(self, query_hash: str, max_age: float | None = None) -> object | None:
+        self.looks += 1
+        if self.looks > 2:  # a leader looks twice: before, and once it leads
+            self.second.set()
+        return super().get_cached_result(query_hash, max_age)
+
+
+def test_who_waited_for_a_page_and_wants_more_asks_for_all_rows() -> None:
+    bell, begun = Doorbell(), threading.Event()
+    answers = answers_in(bell)
+    asked: list[StructuredQuery] = []
+
+    def page(number: int) -> StructuredQuery:
+        sort_fields = [SortField("n")]
+        return StructuredQuery(
+            database="d", sort_fields=sort_fields, pagination=QueryPagination(number, 2)
+        )
+
+    def compute(query: StructuredQuery) -> Answer:
+        asked.append(query)
+        if query.pagination is None:
+            return answer(0, 1, 2, 3, 4)
+        begun.set()
+        assert bell.second.wait(timeout=10)
+        return answer(0, 1, total=5)
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(answers.answer, page(1), RECORDS, compute)
+        assert begun.wait(timeout=10)
+        third = pool.submit(answers.answer, page(3), RECORDS, compute)
+        assert len(first.result(timeout=10)[0].ids) == 2
+        assert len(third.result(timeout=10)[0].ids) == 5
+    assert [query.pagination is None for query in asked] == [False, True]
+
+
+def test_who_waited_for_one_who_was_interrupted_computes() -> None:
+    bell, begun = Doorbell(), threading.Event()
+    answers = answers_in(bell)
+
+    def interrupted(query: StructuredQuery) -> Answer:
+        begun.set()
+        assert bell.second.wait(timeout=10)
+        raise KeyboardInterrupt
+
+    with ThreadPoolExecutor(2) as pool:
+        leader = pool.submit(answers.answer, QUERY, RECORDS, interrupted)
+        assert begun.wait(timeout=10)
+        follower = pool.submit(answers.answer, QUERY, RECORDS, Asked(answer(2)))
+        with pytest.raises(KeyboardInterrupt):
+            leader.result(timeout=10)
+        assert follower.result(timeout=10)[0].ids.tolist() == [2]
+
+
+def test_an_answer_that_landed_between_look_and_lead_is_taken() -> None:
+    class Late(Shelf):
+        """Holds nothing at the first look, and the answer at the second."""
+
+        looks = 0
+
+        def get_cached_result(self, query_hash: str, max_age: float | None = None) -> object | None:
+            self.looks += 1
+            return None if self.looks == 1 else answer(3)
+
+    found, was_there = answers_in(Late()).answer(QUERY, RECORDS, Asked())
+    assert (found.ids.tolist(), was_there) == ([3], True)

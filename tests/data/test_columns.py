@@ -231,3 +231,13 @@ def test_a_nested_field_has_a_column_like_any_other() -> None:
 def test_types_that_json_has_not_are_not_plain() -> None:
     _, known = cells_of([{"a": date(2013, 1, 1)}], "a")
     assert not known.is_plain
+
+
+@pytest.mark.parametrize(
+    ("text", "at_least", "above"), [("", 0, 0), ("a", 0, 1), ("b", 1, 2), ("bb", 2, 2), ("z", 3, 3)]
+)
+def test_a_bound_is_found_among_the_codes(text: str, at_least: int, above: int) -> None:
+    made = column("b", "a", None, "c", "a")
+    assert isinstance(made, StringColumn)
+    assert made.first_code(text) == at_least
+    assert made.first_code(text, above=True) == above

@@ -164,3 +164,14 @@ def test_what_fails_to_be_made_is_tried_again(records: Records) -> None:
     with pytest.raises(ArithmeticError):
         records.derived("thing", fail)
     assert records.derived("thing", lambda: 5) == 5
+
+
+def test_cells_are_one_per_row_in_question() -> None:
+    for rows in (ROWS, ROWS * 7_000):  # a small database's are kept, a large one's are not
+        records = Records("films", rows)
+        cells, types = records.cells("year")
+        assert cells[:3] == [1942, None, None]
+        assert len(cells) == len(rows)
+        assert types.types == {int, type(None)}
+        assert records.cells("year", [1, 0])[0] == [None, 1942]
+    assert records.cells("year", [0])[1].types == {int}

@@ -14,6 +14,7 @@ from blackcore.minimal.query_engine import (
     QueryOptimizer,
     QueryPagination,
     QueryStatistics,
+    SettingsError,
     SortField,
     StructuredQuery,
     field,
@@ -72,6 +73,11 @@ def test_the_order_given_is_kept_where_asked_for(flights: Records) -> None:
         assert optimized(flights, asked(filters=order), keeping).filters == order
         small = Records("flights", flights.rows[:100])
         assert optimized(small, asked(filters=order), keeping).filters == order
+
+
+def test_a_rule_that_there_is_not_cannot_be_switched_off() -> None:
+    with pytest.raises(SettingsError, match="no rewriting rule 'flatten_group'; did you mean"):
+        CostBasedOptimizer(switched_off=["flatten_group"])
 
 
 def test_small_databases_are_passed_over_row_by_row(flights: Records) -> None:

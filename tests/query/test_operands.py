@@ -39,6 +39,10 @@ class Ratio(float):
     __slots__ = ()
 
 
+class Day(date):
+    __slots__ = ()
+
+
 def nested(depth: int) -> object:
     value: object = 1
     for _ in range(depth):
@@ -81,6 +85,7 @@ def nested(depth: int) -> object:
         (np.str_("s"), "s"),
         (np.datetime64("2013-01-01"), date(2013, 1, 1)),
         (np.datetime64("2013-01-01T00:00:01"), datetime(2013, 1, 1, 0, 0, 1)),
+        (Day(2013, 1, 1), Day(2013, 1, 1)),
         ([np.int8(1)], (1,)),
         ({"a": [np.int64(1)]}, {"a": (1,)}),
         (OrderedDict(a=1), {"a": 1}),
