@@ -173,8 +173,7 @@ class QueryEngine:
     ) -> int:
         """Write what `export` writes, for callers that do not await."""
         result = self.execute(query)
-        arguments.setdefault("total_rows", len(result))
-        return self.exporter.export(result.chunks(), path, options=options, **arguments)
+        return self.exporter.export(result, path, options=options, **arguments)
 
     def refresh(self, database: str | None = None) -> None:
         """Forget the records and answers of one database, or of all; the next query loads anew."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numbers import Real
 from typing import TYPE_CHECKING
 
-from blackcore.minimal.query_engine.errors import CacheKeyError, SettingsError
+from ..errors import CacheKeyError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable

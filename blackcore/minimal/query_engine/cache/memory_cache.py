@@ -8,8 +8,7 @@ import time
 from collections.abc import Hashable, MutableMapping
 from typing import TYPE_CHECKING, Any, Final
 
-from blackcore.minimal.query_engine.errors import CacheWeightError, SettingsError
-
+from ..errors import CacheWeightError, SettingsError
 from .arguments import (
     checked_bytes,
     checked_entries,
@@ -31,8 +30,7 @@ from .views import SnapshotItems, SnapshotValues
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from blackcore.minimal.query_engine.settings import CachePolicy
-
+    from ..settings import CachePolicy
     from .base import CacheStatistics
     from .computing import Recipe
     from .entries import Entry

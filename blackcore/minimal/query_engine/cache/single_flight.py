@@ -22,8 +22,7 @@ from contextvars import ContextVar
 from threading import Event, RLock, get_ident
 from typing import TYPE_CHECKING
 
-from blackcore.minimal.query_engine.errors import SingleFlightError
-
+from ..errors import SingleFlightError
 from .forking import survive_fork, tell_after_fork
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from math import ceil
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
-from blackcore.minimal.query_engine.errors import CacheWeightError
+from ..errors import CacheWeightError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable

@@ -16,8 +16,7 @@ from .tags import TagIndex
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from blackcore.minimal.query_engine.settings import CachePolicy
-
+    from ..settings import CachePolicy
     from .counters import Counters
 
 Listener = Callable[[Hashable, object, EvictionCause], object]

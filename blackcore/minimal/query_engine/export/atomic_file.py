@@ -18,7 +18,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, Self, TypeAlias
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, ExportPathError
+from ..errors import ExportOptionError, ExportPathError
 
 if TYPE_CHECKING:
     from types import TracebackType

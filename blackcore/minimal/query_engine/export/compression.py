@@ -7,7 +7,7 @@ import threading
 import zlib
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, MissingExtraError
+from ..errors import ExportOptionError, MissingExtraError
 
 if TYPE_CHECKING:
     from .atomic_file import Block, ByteSink

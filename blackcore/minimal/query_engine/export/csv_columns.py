@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import countOf, itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
-from blackcore.minimal.query_engine.errors import ExportValueError, did_you_mean
-
+from ..errors import ExportValueError, did_you_mean
 from .json_values import key_text
 from .sources import Row, Slice, rough_bytes
 
 if TYPE_CHECKING:
-    from blackcore.minimal.query_engine.settings import ExportSettings
-
+    from ..settings import ExportSettings
     from .options import CsvOptions
     from .progress import Tally
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from blackcore.minimal.query_engine.errors import ExportValueError
-
+from ..errors import ExportValueError
 from .csv_cells import cell_maker
 from .json_values import UnserializableError, is_unicode
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, did_you_mean
-
+from ..errors import ExportOptionError, did_you_mean
 from .csv_columns import Cells, Projection, look_ahead
 from .csv_fast import SliceEditor
 from .csv_lines import LineWriter
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
     from typing import TypeVar
 
-    from blackcore.minimal.query_engine.settings import ExportSettings
-
+    from ..settings import ExportSettings
     from .options import CsvOptions
     from .progress import Tally
     from .sources import Slice

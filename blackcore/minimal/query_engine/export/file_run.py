@@ -10,8 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from blackcore.minimal.query_engine.errors import ExportOptionError
-
+from ..errors import ExportOptionError
 from .pipeline import Crew
 from .progress import ExportProgress, ProgressCallback, TqdmProgress
 from .sources import is_async

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, did_you_mean
-
+from ..errors import ExportOptionError, did_you_mean
 from .compression import SUFFIXES as COMPRESSION_SUFFIXES
 from .csv_writer import csv_text
 from .json_writer import array_encoder, json_array, json_lines, lines_encoder
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from blackcore.minimal.query_engine.settings import ExportSettings
-
+    from ..settings import ExportSettings
     from .atomic_file import Block
     from .progress import Tally
     from .sources import Slice

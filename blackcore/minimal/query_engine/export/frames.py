@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, did_you_mean
-
+from ..errors import ExportOptionError, did_you_mean
 from .csv_cells import cell_maker
 from .csv_writer import CsvTable
 from .json_values import UnserializableError

@@ -7,8 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from blackcore.minimal.query_engine.errors import ExportError, ExportOptionError
-
+from ..errors import ExportError, ExportOptionError
 from .atomic_file import Block
 from .csv_columns import columns_of
 from .formats import Format, TextOptions, text_of, text_of_frame
@@ -19,7 +18,7 @@ from .sources import ArrowStream, BuiltColumns, Rows, Slice, is_once, slices_of,
 from .targets import Target, TargetOptions, compression_of, open_target
 
 if TYPE_CHECKING:
-    from blackcore.minimal.query_engine.settings import ExportSettings
+    from ..settings import ExportSettings
 
 B = TypeVar("B", bytes, Block)
 Pause = Callable[[], None]

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import msgspec
 import orjson
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValueError
-
+from ..errors import ExportOptionError, ExportValueError
 from .json_values import EXACT, UnserializableError, ValuePolicy, exact_value, first_non_finite
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, did_you_mean
+from ..errors import ExportOptionError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

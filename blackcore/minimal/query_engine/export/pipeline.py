@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     )
     from types import TracebackType
 
-    from blackcore.minimal.query_engine.settings import ExportSettings
-
+    from ..settings import ExportSettings
     from .progress import ExportProgress, ProgressCallback
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from blackcore.minimal.query_engine.errors import MissingExtraError
+from ..errors import MissingExtraError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,10 +8,10 @@ from itertools import chain, islice
 from operator import countOf
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checkable
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValueError
+from ..errors import ExportOptionError, ExportValueError
 
 if TYPE_CHECKING:
-    from blackcore.minimal.query_engine.settings import ExportSettings
+    from ..settings import ExportSettings
 
 Row: TypeAlias = Mapping[str, object]
 """One record. Its keys are the fields."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from blackcore.minimal.query_engine.errors import ExportOptionError
-from blackcore.minimal.query_engine.settings import ExportSettings
-
+from ..errors import ExportOptionError
+from ..settings import ExportSettings
 from .compression import codec_for
 from .file_run import FileRun
 from .formats import Format, TextOptions, format_of, options_for

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeAlias
 
-from blackcore.minimal.query_engine.errors import ExportOptionError, ExportPathError
-
+from ..errors import ExportOptionError, ExportPathError
 from .atomic_file import AtomicFile, Block, ByteSink, OnExists
 from .compression import SUFFIXES, Codec, Compression, ThreadedSink, Uncompressed, codec_for
 from .options import require_choice

@@ -6,13 +6,13 @@ import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from blackcore.minimal.query_engine.cache.entries import Entry
+from ..entries import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
     from threading import RLock
 
-    from blackcore.minimal.query_engine.cache.entries import Terms
+    from ..entries import Terms
 
 E = TypeVar("E", bound=Entry)
 

@@ -10,15 +10,14 @@ from heapq import heapify, heappop, heappush, heapreplace
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
-from blackcore.minimal.query_engine.cache.entries import Entry
-
+from ..entries import Entry
 from .base import EvictionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from threading import RLock
 
-    from blackcore.minimal.query_engine.cache.entries import Terms
+    from ..entries import Terms
 
 _LEFTOVERS_NOT_WORTH_CLEARING: Final = 16
 _MOST_USES: Final = 16

@@ -6,15 +6,14 @@ from collections import OrderedDict
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from blackcore.minimal.query_engine.cache.entries import Entry
-
+from ..entries import Entry
 from .base import EvictionPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from threading import RLock
 
-    from blackcore.minimal.query_engine.cache.entries import Terms
+    from ..entries import Terms
 
 
 class LruPolicy(EvictionPolicy[Entry]):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from blackcore.minimal.query_engine.cache.entries import Entry
-
+from ..entries import Entry
 from .base import EvictionPolicy
 from .fifo import FifoOfKeys
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
     from threading import RLock
 
-    from blackcore.minimal.query_engine.cache.entries import Terms
+    from ..entries import Terms
 
 _SMALL_PARTS: Final = 10
 """The small queue is one part in so many of whichever bound binds."""
