@@ -8,7 +8,7 @@ nor does `select` unless `distinct` compares what it leaves.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
@@ -64,10 +64,12 @@ def _member_texts(mode: str, conditions: tuple[Condition, ...]) -> set[str]:
     """Return the texts of conditions, groups of the same mode dissolved into their members."""
     texts: set[str] = set()
     for condition in conditions:
-        if condition.is_group and condition.mode == mode and not condition.negate:
+        if not condition.is_group:
+            texts.add(_filter_text(condition))
+        elif condition.mode == mode and not condition.negate:
             texts |= _member_texts(mode, condition.filters)
         else:
-            texts.add(condition_text(condition))
+            texts.add(_group_text(condition))
     return texts
 
 
@@ -77,6 +79,19 @@ def condition_text(condition: Condition) -> str:
 
 
 def _filter_text(condition: QueryFilter) -> str:
+    operator, value, field = condition.operator, condition.value, condition.field
+    if value is None or not condition.case_sensitive or operator in _PARTICULAR:
+        return _particular_text(condition)
+    # the two kinds that most filters compare with, without a call
+    kind = type(value)
+    if kind is str:
+        return f"{_NAMES[operator]}{len(field)}:{field}s{len(value)}:{value}"  # type: ignore[arg-type]  # a str has a length
+    if kind is int:
+        return f"{_NAMES[operator]}{len(field)}:{field}n{value:x};"
+    return f"{_NAMES[operator]}{len(field)}:{field}{canonical_text(value)}"
+
+
+def _particular_text(condition: QueryFilter) -> str:
     operator, value = condition.operator, condition.value
     if operator is _FUZZY:
         value = list(fuzzy_operand(value))
@@ -88,11 +103,23 @@ def _filter_text(condition: QueryFilter) -> str:
     if operator in _EQUALITIES and value is None:
         operator = _EQUALITIES[operator]
     if operator in _UNORDERED:
-        value_text = "".join(sorted({canonical_text(member) for member in value}))  # type: ignore[attr-defined]  # `in` holds a tuple
+        value_text = _members_text(value)  # type: ignore[arg-type]  # `in` holds a tuple
     else:
         value_text = canonical_text(value)
     field = condition.field
     return f"{_NAMES[operator]}{case}{len(field)}:{field}{value_text}"
+
+
+def _members_text(members: Sequence[object]) -> str:
+    """Return the canonical text of a list whose order does not matter."""
+    kinds = set(map(type, members))
+    if kinds == {int}:  # as `canonical_text`, without a call for each
+        texts = {f"n{member:x};" for member in members}
+    elif kinds == {str}:
+        texts = {f"s{len(member)}:{member}" for member in members}  # type: ignore[arg-type]  # a str
+    else:
+        texts = set(map(canonical_text, members))
+    return "".join(sorted(texts))
 
 
 _FUZZY: Final = QueryOperator.FUZZY
@@ -102,6 +129,7 @@ _EQUALITIES: Final = {
     QueryOperator.EQUALS: QueryOperator.IS_NULL,
     QueryOperator.NOT_EQUALS: QueryOperator.IS_NOT_NULL,
 }
+_PARTICULAR: Final = _UNORDERED | {_FUZZY}
 _NAMES: Final = {operator: operator.value for operator in QueryOperator}
 
 
