@@ -22,6 +22,7 @@
     │   ├── CacheKeyError (TypeError)           a key that cannot be a key
     │   ├── CacheWeightError (ValueError)       a value that cannot be weighed
     │   └── SingleFlightError (RuntimeError)    computations that would wait for each other for ever
+    ├── ProfileError (ValueError)               what cannot be profiled, or was not recorded
     ├── QueryLogError (OSError)                 a query log that cannot be read or written
     └── ExportError                             a file or stream that could not be written
         ├── ExportPathError (OSError)           a target that cannot be written
@@ -182,6 +183,10 @@ class CacheWeightError(CacheError, ValueError):
 
 class SingleFlightError(CacheError, RuntimeError):
     """Computations that would wait for each other, or for themselves, for ever."""
+
+
+class ProfileError(QueryEngineError, ValueError):
+    """Something that cannot be profiled, or a part that the profile was made without."""
 
 
 class QueryLogError(QueryEngineError, OSError):

@@ -69,8 +69,10 @@ class CacheSettings:
 class ExecutionSettings:
     """How queries are run."""
 
-    columns_from_rows: int = 5_000
+    columns_from_rows: int = 400
     """Below so many records a plain pass over the dicts is cheaper than any column."""
+    planned_anew_from_rows: int = 20_000
+    """Below so many records a question of a known shape is not planned anew for its values."""
     pattern_timeout_seconds: float = 2.0
     """What a look-around pattern may take over one batch of values."""
     answer_prefix_rows: int = 10_000
@@ -228,6 +230,8 @@ class SearchAwareSettings:
     """A search nobody asks for lives so much shorter, and counts for so much less cost;"""
     max_factor: float = 4.0
     """one that everybody asks for so much longer, and more."""
+    ttl_seconds: float = 3600.0
+    """How long an answer that is brought back lives in a cache that does not tell."""
     max_terms: int = 20_000
     max_searches: int = 10_000
     """Searches that are known, kept in the cache or not."""
@@ -242,7 +246,14 @@ class SearchAwareSettings:
     def __post_init__(self) -> None:
         _require_positive(
             self,
-            ("half_life_searches", "min_factor", "max_factor", "max_terms", "max_searches"),
+            (
+                "half_life_searches",
+                "min_factor",
+                "max_factor",
+                "ttl_seconds",
+                "max_terms",
+                "max_searches",
+            ),
         )
         _require_not_negative(
             self, ("term_share", "max_rewarmed", "rewarm_seconds", "old_version_seconds")
