@@ -35,10 +35,11 @@ T = TypeVar("T")
 class QueryProfiler:
     """Measures executions and queries.
 
-    A call of the profiler costs some 0.2 ms, and what it is made with slows down what it measures:
-    cProfile by a factor of 1 to 3 for queries (more for code of many small calls), stacks and
-    memory in a thread by some percent, memory by line by a factor of 10 and more. Times of
-    `profile_query` and of repeated runs are taken without any of these.
+    A profile costs up to a millisecond beside what it measures, and its instruments slow that down:
+    cProfile by a tenth to a half for most queries and by a factor of 6 for code of many small
+    calls, stacks and memory in a thread by some percent, memory by line by some 0.2 ms for each
+    line that runs. Times of `profile_query` and of repeated runs are taken with the memory's
+    thread alone.
 
     Safe to share between threads, each of which measures for itself. Measurements nest. Where
     Python's one place for a profiler is taken, functions are left out and a note says so.

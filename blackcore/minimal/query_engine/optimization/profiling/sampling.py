@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import psutil
@@ -23,7 +25,13 @@ WAITING: Final[Stack] = (("~", 0, "(waiting)"),)
 
 def resident_bytes() -> int:
     """Return the resident memory of this process, Polars' and numpy's included."""
-    return psutil.Process().memory_info().rss
+    return _process(os.getpid()).memory_info().rss
+
+
+@lru_cache(maxsize=1)
+def _process(pid: int) -> psutil.Process:
+    """Return the process of a number; making one costs more than asking it, and forks have own."""
+    return psutil.Process(pid)
 
 
 def lifetime_peak_bytes() -> int | None:
@@ -57,7 +65,6 @@ class Sampler:
         self.stacks: dict[Stack, float] = {}
         self._base_depth: int | None = None
         self._left: float | None = None
-        self._process = psutil.Process()
         self._interval_seconds = interval_seconds
         self._thread_ident = stacks_of_thread
         self._ended = threading.Event()
@@ -74,11 +81,9 @@ class Sampler:
         return True
 
     def stop(self) -> None:
-        """Look a last time, and no more."""
+        """Look no more."""
         self._ended.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-        self.look_at_memory()
+        self._thread.join()
 
     def enter(self, frame: FrameType | None) -> None:
         """Sample stacks above a frame from now on."""
@@ -93,16 +98,12 @@ class Sampler:
         self._base_depth = None
         self._left = time.perf_counter()
 
-    def look_at_memory(self) -> None:
-        """Take note of the memory held now."""
-        self.peak_bytes = max(self.peak_bytes, self._process.memory_info().rss)
-
     def _run(self) -> None:
         while not self._ended.wait(self._interval_seconds):
             self.looks += 1
             if self._thread_ident is not None:
                 self._look_at_stack(self._thread_ident)
-            self.look_at_memory()
+            self.peak_bytes = max(self.peak_bytes, resident_bytes())
         self.cpu_seconds = time.thread_time()
 
     def _look_at_stack(self, ident: int) -> None:
