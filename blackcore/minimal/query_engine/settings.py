@@ -21,9 +21,10 @@ CACHE_POLICIES: tuple[CachePolicy, ...] = get_args(CachePolicy)
 def _require_positive(settings: object, names: tuple[str, ...]) -> None:
     for name in names:
         value = getattr(settings, name)
-        if value <= 0:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not value > 0:  # `not >`: NaN is neither
             raise SettingsError(
-                f"{type(settings).__name__}.{name} is {value!r}; it must be greater than 0"
+                f"{type(settings).__name__}.{name} is {value!r}; it must be a number greater than 0"
             )
 
 
@@ -69,7 +70,7 @@ class CacheSettings:
 class ExecutionSettings:
     """How queries are run."""
 
-    columns_from_rows: int = 400
+    columns_from_rows: int = 5_000
     """Below so many records a plain pass over the dicts is cheaper than any column."""
     planned_anew_from_rows: int = 20_000
     """Below so many records a question of a known shape is not planned anew for its values."""

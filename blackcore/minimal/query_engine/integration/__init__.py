@@ -1,6 +1,7 @@
 """Where the engine meets what is around it: what was asked before, and what is searched for."""
 
 from .query_log import LoggedQuestion, QueryLog, default_path
+from .search_aware import InvalidationReport, SearchAwareCacheOptimizer
 from .warming import (
     CacheWarmer,
     QueryExecutor,
@@ -11,9 +12,11 @@ from .warming import (
 
 __all__ = [
     "CacheWarmer",
+    "InvalidationReport",
     "LoggedQuestion",
     "QueryExecutor",
     "QueryLog",
+    "SearchAwareCacheOptimizer",
     "WarmingFailure",
     "WarmingProgress",
     "WarmingReport",

@@ -1,0 +1,365 @@
+from __future__ import annotations
+
+import json
+import logging
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blackcore.minimal.query_engine import (
+    CacheError,
+    FullTextSearch,
+    JSONDataLoader,
+    MemoryCache,
+    QueryEngine,
+    QueryFilter,
+    SearchError,
+    SettingsError,
+    StructuredQuery,
+    UnknownDatabaseError,
+)
+from blackcore.minimal.query_engine.integration import SearchAwareCacheOptimizer
+from blackcore.minimal.query_engine.settings import SearchAwareSettings
+from tests.integration.search_engines import OldWordEngine, RankedEngine, WordEngine
+
+WORDS = ["war", "peace", "love", "end", "sea", "night", "road", "house"]
+
+
+def rows_of(count: int = 80) -> list[dict[str, Any]]:
+    draw = random.Random(3)  # noqa: S311 - test data
+    return [{"id": n, "t": " ".join(draw.sample(WORDS, 2))} for n in range(count)]
+
+
+def search(text: str, **more: Any) -> StructuredQuery:
+    return StructuredQuery("db", search=text, **more)
+
+
+class Setup:
+    """An engine, its cache, and an optimizer attached to it."""
+
+    def __init__(
+        self, loader: Any, engine: Any = None, *, cache: Any = None, clock: Any = None, **more: Any
+    ) -> None:
+        self.loader = loader
+        self.search = engine or WordEngine()
+        times = {} if clock is None else {"clock": clock}
+        # an empty cache is falsy, as every mapping
+        self.cache = MemoryCache(ttl_seconds=100, **times) if cache is None else cache
+        self.engine = QueryEngine(loader, self.search, self.cache)
+        self.optimizer = SearchAwareCacheOptimizer(
+            self.cache, self.search, self.engine, settings=SearchAwareSettings(**more), **times
+        )
+
+    def ask(self, *texts: str) -> list[bool]:
+        return [self.engine.execute(search(text)).from_cache for text in texts]
+
+
+@pytest.fixture
+def loader(make_loader: Any) -> Any:
+    return make_loader(db=rows_of())
+
+
+@pytest.mark.parametrize("engine", [WordEngine, OldWordEngine])
+def test_only_searches_that_find_a_changed_record_are_dropped(loader: Any, engine: Any) -> None:
+    setup = Setup(loader, engine(), max_rewarmed=0)
+    setup.ask(*WORDS)
+    changed = loader.databases["db"][5]
+    changed["t"] = "war house"
+    old_words = set(rows_of()[5]["t"].split())
+    report = setup.optimizer.invalidate_records("db", [changed])
+    affected = {"war", "house"} | old_words
+    assert (report.changed_rows, report.considered) == (1, len(WORDS))
+    assert (report.reached, report.kept) == (len(affected), len(WORDS) - len(affected))
+    assert setup.ask(*WORDS) == [word not in affected for word in WORDS]
+
+
+def test_a_kept_answer_has_the_new_rows_at_their_new_places(loader: Any) -> None:
+    setup = Setup(loader)
+    setup.ask("sea")
+    new = {"id": -1, "t": "nothing"}
+    loader.databases["db"].insert(0, new)
+    assert setup.optimizer.invalidate_records("db", [new]).kept == 1
+    result = setup.engine.execute(search("sea"))
+    assert result.from_cache
+    assert result.data == [row for row in loader.databases["db"] if "sea" in row["t"]]
+
+
+def test_bm25_answers_are_put_in_the_order_of_the_new_scores(loader: Any) -> None:
+    setup = Setup(loader, FullTextSearch(), max_rewarmed=0)
+    setup.ask(*WORDS)
+    loader.databases["db"][0]["t"] = "war war war"
+    report = setup.optimizer.invalidate_records("db", loader.databases["db"][:1])
+    assert report.reranked >= len(WORDS) - 3
+    kept = setup.engine.execute(search("sea"))
+    cold = QueryEngine(loader, FullTextSearch(), cache=False).execute(search("sea"))
+    assert kept.data == cold.data
+
+
+def test_of_an_engine_that_says_nothing_of_its_scores_nothing_is_kept(loader: Any) -> None:
+    setup = Setup(loader, RankedEngine(), max_rewarmed=0)
+    setup.ask(*WORDS)
+    loader.databases["db"][0]["t"] = "war"
+    report = setup.optimizer.invalidate_records("db", [])
+    assert report.kept == report.reranked == 0
+    assert report.unproven > 0
+    assert not any(setup.ask(*WORDS))
+
+
+def test_the_most_wanted_of_the_dropped_are_answered_anew(loader: Any) -> None:
+    setup = Setup(loader, max_rewarmed=1)
+    setup.ask("war", "war", "peace", "war", "peace", "sea")
+    for row in loader.databases["db"]:
+        row["t"] += " x"
+    asked = setup.engine.statistics().queries
+    report = setup.optimizer.invalidate_records("db", [])
+    assert (report.reached, report.rewarmed) == (3, 1)
+    assert setup.engine.statistics().queries == asked + 1
+    assert setup.ask("war", "peace") == [True, False]
+    # what was re-warmed is known under its new version
+    loader.databases["db"].append({"id": 99, "t": "x"})
+    assert setup.optimizer.invalidate_records("db", []).kept >= 1
+
+
+def test_no_time_to_rewarm_rewarms_nothing(loader: Any) -> None:
+    setup = Setup(loader, rewarm_seconds=0)
+    setup.ask("war")
+    for row in loader.databases["db"]:
+        row["t"] += " x"
+    assert setup.optimizer.invalidate_records("db", []).rewarmed == 0
+
+
+def test_a_search_that_fails_to_be_rewarmed_is_logged_and_passed_over(
+    loader: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    setup = Setup(loader)
+    setup.engine.execute(search("war", filters=[QueryFilter("id", "gt", 1)]))
+    loader.databases["db"] = [{"t": row["t"]} for row in loader.databases["db"]]
+    with caplog.at_level(logging.WARNING):
+        assert setup.optimizer.invalidate_records("db", []).rewarmed == 0
+    assert "re-warming" in caplog.text
+
+
+def test_records_changed_in_place_are_noticed_when_they_are_given() -> None:
+    class SameDicts:
+        def __init__(self) -> None:
+            self.rows = rows_of()
+
+        def load_database(self, name: str) -> list[dict[str, Any]]:
+            return self.rows
+
+        def get_available_databases(self) -> list[str]:
+            return ["db"]
+
+        def refresh_cache(self, name: str | None = None) -> None: ...
+
+    loader = SameDicts()
+    setup = Setup(loader, FullTextSearch())
+    setup.ask("war", "sea")
+    row = next(each for each in loader.rows if "sea" in each["t"] and "war" not in each["t"])
+    row["t"] = "quiet"
+    report = setup.optimizer.invalidate_records("db", [row])
+    assert report.reached == 1
+    assert row not in setup.engine.execute(search("sea")).data
+    assert setup.engine.execute(search("quiet")).data == [row]
+
+
+def test_a_version_that_shows_up_by_itself_waits_for_word_of_what_changed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "db.json"
+    rows = rows_of()
+    path.write_text(json.dumps(rows))
+    setup = Setup(JSONDataLoader(tmp_path))
+    setup.ask("war", "sea", "peace")
+    row = next(each for each in rows if "sea" not in each["t"] and "peace" not in each["t"])
+    row["t"] = "quiet and much longer than before"
+    path.write_text(json.dumps(rows))
+    assert setup.ask("war") == [False]
+    report = setup.optimizer.invalidate_records("db", [row])
+    assert report.kept >= 2
+    assert setup.ask("sea", "peace") == [True, True]
+
+
+def test_the_old_rows_are_let_go_when_nobody_says_what_changed(loader: Any, clock: Any) -> None:
+    setup = Setup(loader, clock=clock, old_version_seconds=60)
+    setup.ask("war", "sea")
+    setup.engine.refresh("db")
+    setup.ask("war")
+    clock.pass_by(61)
+    setup.ask("war")
+    report = setup.optimizer.invalidate_records("db", [])
+    assert report.considered == 1
+
+
+def test_without_an_engine_all_answers_of_the_database_are_dropped(loader: Any) -> None:
+    setup = Setup(loader)
+    alone = SearchAwareCacheOptimizer(setup.cache, setup.search)
+    setup.ask("war")
+    assert alone.invalidate_records("db", []).considered == 0
+    assert setup.ask("war") == [False]
+
+
+def test_a_database_that_nobody_searched_is_loaded_anew(loader: Any) -> None:
+    setup = Setup(loader)
+    everything = StructuredQuery("db")
+    assert len(setup.engine.execute(everything)) == 80
+    loader.databases["db"].append({"id": 80, "t": "new"})
+    setup.optimizer.invalidate_records("db", [])
+    assert len(setup.engine.execute(everything)) == 81
+
+
+def test_a_database_that_is_gone_is_an_error_and_its_answers_are_dropped(loader: Any) -> None:
+    setup = Setup(loader)
+    setup.ask("war")
+    del loader.databases["db"]
+    with pytest.raises(UnknownDatabaseError):
+        setup.optimizer.invalidate_records("db", [])
+    assert len(setup.cache) == 0
+
+
+class Foreign:
+    """A cache that only speaks the Protocol."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, object] = {}
+
+    def get_cached_result(self, query_hash: str, max_age: float | None = None) -> object:
+        return self.kept.get(query_hash)
+
+    def cache_result(
+        self, query_hash: str, result: object, ttl: float | None = None, tags: Any = ()
+    ) -> object:
+        self.kept[query_hash] = result
+        return True
+
+    def get_statistics(self) -> Any:
+        return None
+
+
+def test_answers_of_a_foreign_cache_are_kept_through_an_update(loader: Any) -> None:
+    setup = Setup(loader, cache=Foreign())
+    setup.ask("war", "sea")
+    loader.databases["db"].append({"id": 80, "t": "war"})
+    assert setup.optimizer.invalidate_records("db", []).kept == 1
+    assert setup.ask("sea") == [True]
+    with pytest.raises(CacheError, match="no invalidate_by_tags"):
+        SearchAwareCacheOptimizer(setup.cache, setup.search).invalidate_records("db", [])
+
+
+def test_an_answer_wanted_more_comes_back_and_the_newcomer_goes(loader: Any) -> None:
+    setup = Setup(loader, cache=MemoryCache(max_entries=2))
+    setup.ask("war", "war", "war", "sea", "sea", "end")
+    assert setup.ask("war") == [True]
+    done = setup.optimizer.statistics()
+    assert (done["turned_away"], done["brought_back"], done["searches"]) == (1, 1, 7)
+
+
+def test_an_answer_brought_back_does_not_outlive_its_time(loader: Any, clock: Any) -> None:
+    setup = Setup(
+        loader,
+        cache=MemoryCache(max_entries=2, ttl_seconds=100, clock=clock),
+        clock=clock,
+        max_factor=1.0,
+        min_factor=1.0,
+    )
+    setup.ask("war", "war", "war")
+    clock.pass_by(60)
+    setup.ask("sea", "sea", "end")
+    assert setup.ask("war") == [True]
+    clock.pass_by(41)
+    assert setup.ask("war") == [False]
+
+
+def test_what_is_asked_much_lives_longer_within_bounds(loader: Any, clock: Any) -> None:
+    setup = Setup(loader, clock=clock, max_factor=2.0, half_life_searches=50)
+    for word in WORDS[2:]:
+        setup.ask(word, *["war"] * 3)
+    setup.cache.delete(setup.engine.answer_key(search("war")))
+    setup.ask("war", "love house")
+    described = setup.cache.describe(setup.engine.answer_key(search("war")))
+    assert described is not None
+    assert described.ttl == 200
+    rare = setup.cache.describe(setup.engine.answer_key(search("love house")))
+    assert rare is not None
+    assert 50 <= rare.ttl < 100
+
+
+def test_terms_that_are_asked_more_than_before_are_seen_to_rise(loader: Any) -> None:
+    setup = Setup(loader, half_life_searches=10)
+    for _ in range(60):
+        setup.ask("war", "sea")
+    for _ in range(10):
+        setup.ask("war", "peace")
+    trends = dict(setup.optimizer.trending())
+    assert trends["peace"] > 1.3
+    assert trends["war"] == pytest.approx(1, abs=0.2)
+    assert trends["sea"] < 0.8
+
+
+@pytest.mark.parametrize("engine", [WordEngine, OldWordEngine, FullTextSearch])
+def test_the_records_that_the_day_s_terms_reach_are_told_by_either_form(
+    loader: Any, engine: Any
+) -> None:
+    setup = Setup(loader, engine())
+    setup.ask("war", "war", "sea")
+    rows = [{"t": "sea"}, {"t": "war"}, {"t": "quiet"}, {"t": "war sea"}]
+    reached = setup.optimizer.reached_records(rows)
+    assert [row["t"] for row, _ in reached] == ["war sea", "war", "sea"]
+
+
+def test_a_scorer_that_is_missing_or_fails_is_an_error_of_ours(loader: Any) -> None:
+    class NoScorer:
+        def search(self, query_text: str, data: list[Any], config: Any) -> list[Any]:
+            return data
+
+    class Failing(WordEngine):
+        def calculate_relevance_score(self, item: Any, query_text: str) -> float:  # type: ignore[override]
+            raise ZeroDivisionError
+
+        def search(self, query_text: str, data: list[Any], config: Any) -> list[dict[str, Any]]:
+            return [{"entity": row, "score": 1.0} for row in data]
+
+    for engine, said in ((NoScorer(), "has no method"), (Failing(), "ZeroDivisionError")):
+        setup = Setup(loader, engine, max_rewarmed=0)
+        setup.ask("war")
+        with pytest.raises(SearchError, match=said):
+            setup.optimizer.reached_records([{"t": "war"}])
+        loader.databases["db"].append({"id": 0, "t": "x"})
+        assert setup.optimizer.invalidate_records("db", []).reached == 1
+
+
+def test_searches_that_warm_are_not_learnt_from(loader: Any) -> None:
+    from blackcore.minimal.query_engine.integration.background import in_background
+
+    setup = Setup(loader)
+    with in_background():
+        setup.ask("war")
+    assert setup.optimizer.trending() == []
+
+
+def test_nothing_is_learnt_after_the_end(loader: Any) -> None:
+    setup = Setup(loader)
+    setup.optimizer.detach()
+    setup.ask("war")
+    assert setup.optimizer.trending() == []
+
+
+def test_what_is_known_of_searches_is_bounded(loader: Any) -> None:
+    setup = Setup(loader, max_searches=3, max_terms=4)
+    setup.ask(*WORDS)
+    assert 0 < len(setup.optimizer.trending(100)) <= 4
+    loader.databases["db"].append({"id": 0, "t": "x"})
+    assert setup.optimizer.invalidate_records("db", []).considered == 3
+
+
+def test_bad_arguments_are_refused_with_errors_of_ours(loader: Any) -> None:
+    with pytest.raises(CacheError, match="dict is not a cache"):
+        SearchAwareCacheOptimizer({}, WordEngine())  # type: ignore[arg-type]
+    with pytest.raises(SearchError, match="no method search"):
+        SearchAwareCacheOptimizer(MemoryCache(), object())
+    with pytest.raises(SettingsError, match="must not be above"):
+        SearchAwareSettings(min_factor=2.0, max_factor=1.0)
+    with pytest.raises(SettingsError, match="term_share is -1"):
+        SearchAwareSettings(term_share=-1)
