@@ -280,8 +280,9 @@ def test_finding_names_the_slowest_filter_and_the_estimate_that_is_far_off(
     rows = QueryProfiler().profile_query(Told(), query).stage_rows
     profile = made(total_time_ms=10.0, filter_ms=7.0, stage_rows=rows)
     assert profile.finding() == (
-        "filter took 70% of 10 ms; note regex 'g.*1' took 3 ms and left 1 rows, looked at by "
-        "distinct; the estimate for carrier == 'HA' is off by 25: 50 rows expected, 2 found"
+        "filter took 70% of 10 ms; note regex 'g.*1' took 3 ms and left 1 rows, looked at "
+        "once per distinct value; the estimate for carrier == 'HA' is off by 25: "
+        "50 rows expected, 2 found"
     )
 
 

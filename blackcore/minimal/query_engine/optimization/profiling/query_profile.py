@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from ..plan import shown_time
+from ..plan import Way, shown_time
 from . import notebook
 from .files import write_whole
 
@@ -44,6 +44,13 @@ _STAGE_OF_FIELD: Final = {
     "distinct_ms": "distinct",
     "export_ms": "export",
     "other_ms": "other",
+}
+
+_WAYS: Final = {
+    Way.ROWS.value: "row by row",
+    Way.COLUMN.value: "over the whole column",
+    Way.SURVIVORS.value: "at the rows left so far",
+    Way.DISTINCT.value: "once per distinct value",
 }
 
 _FAR_OFF: Final = 4.0
@@ -179,7 +186,7 @@ class QueryPerformanceProfile:
             return
         slowest = max(inside, key=lambda each: each.actual_ms)
         if stage == "filter":
-            way = f", looked at by {slowest.way}" if slowest.way else ""
+            way = f", looked at {_WAYS[slowest.way]}" if slowest.way else ""
             took = shown_time(slowest.actual_ms * 1e6)
             yield f"{slowest.name} took {took} and left {slowest.actual_rows:,} rows{way}"
         worst = max(inside, key=lambda each: each.off_by)

@@ -1,0 +1,69 @@
+"""Find the slow query in the log, see where its time goes, ask better, and compare.
+
+python examples/profile_a_slow_query.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from blackcore.minimal.query_engine import JSONDataLoader, QueryEngine, field
+from blackcore.minimal.query_engine.optimization.profiler import QueryProfiler
+from blackcore.minimal.query_engine.optimization.profiling import SlowQueryLog
+from blackcore.minimal.query_engine.settings import SlowQueryLogSettings
+from examples.flights import flights_directory
+
+
+def a_day_of_questions(engine: QueryEngine, log: SlowQueryLog) -> None:
+    """Ask what somebody might ask, with the log looking on."""
+    flights = engine.query("flights")
+    questions = [
+        flights.where(field("carrier") == "HA").sort("-dep_delay").page(1, 20),
+        flights.where(field("month") == 6, field("dest") == "LAX").page(1, 20),
+        # look-around runs value by value, over every flight there is
+        flights.where(field("tailnum").regex(r"^N(?!0)\d+AA$"), field("distance") > 0),
+    ]
+    for question in questions:
+        question.run()  # the first answer also reads the file and builds columns
+    stop = engine.add_observer(log)
+    for question in questions:
+        question.run()
+    stop()
+
+
+def main() -> None:
+    """Tell the story in four steps."""
+    # without a cache each run computes, so that what is compared is the work
+    engine = QueryEngine(JSONDataLoader(flights_directory()), cache=False)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "slow.jsonl"
+        a_day_of_questions(engine, SlowQueryLog(path, SlowQueryLogSettings(threshold_ms=1)))
+        slow = max(SlowQueryLog.read(path), key=lambda entry: entry.elapsed_ms)
+    print(f"1. The slowest in the log\n{slow}\n")
+    if slow.query is None:
+        raise SystemExit("the log does not give the query back")
+
+    profiler = QueryProfiler()
+    before = profiler.profile_query(engine, slow.query, repeat=5)
+    print(f"2. Where its time goes\n{before}\n")
+    hottest = before.execution.hottest(1)[0]
+    print(f"The hottest function is {hottest.name} ({hottest.place}).\n")
+
+    # the same flights: the pattern's look-ahead says "no 0 after the N", which a class says too
+    better = engine.query("flights").where(
+        field("tailnum").regex(r"^N[1-9]\d*AA$"), field("distance") > 0
+    )
+    if better.run().data != engine.execute(slow.query).data:
+        raise SystemExit("the two questions have different answers")
+    after = profiler.profile_query(engine, better, repeat=5)
+    print(f"3. The same question without look-around\n{after}\n")
+    gain = before.median_ms / after.median_ms
+    print(f"4. {before.median_ms:.1f} ms became {after.median_ms:.1f} ms: {gain:.1f} times faster")
+
+
+if __name__ == "__main__":
+    main()
