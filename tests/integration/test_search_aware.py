@@ -97,6 +97,20 @@ def test_bm25_answers_are_put_in_the_order_of_the_new_scores(loader: Any) -> Non
     assert kept.data == cold.data
 
 
+def test_an_order_that_turns_round_with_the_average_length_is_turned_round(
+    make_loader: Any,
+) -> None:
+    rows = [{"t": "war war x"}, {"t": "war"}, *({"t": "z"} for _ in range(6))]
+    setup = Setup(make_loader(db=rows), FullTextSearch())
+    setup.engine.execute(search("war"))
+    first = setup.engine.execute(search("war")).ids.tolist()
+    setup.loader.databases["db"][-1] = {"t": "y " * 20}
+    assert setup.optimizer.invalidate_records("db", []).reranked == 1
+    result = setup.engine.execute(search("war"))
+    assert result.from_cache
+    assert result.ids.tolist() == first[::-1]
+
+
 def test_of_an_engine_that_says_nothing_of_its_scores_nothing_is_kept(loader: Any) -> None:
     setup = Setup(loader, RankedEngine(), max_rewarmed=0)
     setup.ask(*WORDS)

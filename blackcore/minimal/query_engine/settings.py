@@ -45,6 +45,34 @@ def _require_fraction(settings: object, names: tuple[str, ...]) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CacheTuningSettings:
+    """How a cache with `auto_tune` finds its size."""
+
+    min_size_mb: float | None = None
+    """It shrinks no further; None: a quarter of `CacheSettings.max_size_mb`."""
+    max_size_mb: float | None = None
+    """It grows no further; None: four times that."""
+    step_fraction: float = 0.25
+    """A step up or down, in parts of the size, 0.0 to 1.0. What left lately is remembered up to
+    the weight of one step."""
+    grow_seconds_per_mb: float = 0.1
+    """It grows when a mebibyte more would have saved so many seconds of computing since the last
+    look."""
+    min_available_mb: float = 1024
+    """It shrinks while the system has less memory left, and grows only where a step leaves it."""
+    look_every_insertions: int = 200
+
+    def __post_init__(self) -> None:
+        _require_positive(self, ("look_every_insertions", "step_fraction"))
+        _require_not_negative(self, ("grow_seconds_per_mb", "min_available_mb"))
+        _require_fraction(self, ("step_fraction",))
+        bounds = [
+            name for name in ("min_size_mb", "max_size_mb") if getattr(self, name) is not None
+        ]
+        _require_positive(self, tuple(bounds))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
     """Bounds of the cache that the engine makes when none is passed."""
 
@@ -55,6 +83,10 @@ class CacheSettings:
     """A bound besides the bytes; None: the bytes alone."""
     policy: CachePolicy = "lru"
     """Who has to go for want of room: the least recently used, by S3-FIFO, or by cost and size."""
+    auto_tune: bool = False
+    """Whether the cache grows and shrinks by itself, from `max_size_mb` on."""
+    tuning: CacheTuningSettings | None = None
+    """How it does; None for the defaults."""
 
     def __post_init__(self) -> None:
         _require_positive(self, ("max_size_mb", "ttl_seconds"))
