@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rapidfuzz import fuzz
 
@@ -12,7 +13,7 @@ from blackcore.minimal.query_engine import QueryEngine, QueryResult, field
 from blackcore.minimal.query_engine.optimization import Explanation
 from blackcore.minimal.query_engine.query import Query
 
-Row = dict[str, object]
+Row = dict[str, Any]  # whatever the JSON held; the comprehensions below know their fields
 Database = list[Row]
 Asked = Query[QueryResult, Explanation]
 

@@ -268,8 +268,8 @@ def test_finding_names_the_slowest_filter_and_the_estimate_that_is_far_off(
         ),
     )
     actuals = (
-        StageActual("filter", str(off), 2, 1_000),
-        StageActual("filter", str(slow), 1, 3_000_000),
+        StageActual("filter", 2, 1_000, off),
+        StageActual("filter", 1, 3_000_000, slow),
     )
     query = StructuredQuery(database="flights", filters=[off, slow])
 

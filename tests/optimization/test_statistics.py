@@ -75,9 +75,15 @@ def test_the_fraction_below_a_bound_is_that_of_the_bounds_type(
 def test_a_large_database_is_sampled_evenly(flights: Records) -> None:
     known = field_statistics(flights, "id")
     assert SAMPLE_ROWS <= known.sampled_rows < 2 * SAMPLE_ROWS
-    numbers = list(known.numbers)
-    assert numbers[0] == 0
-    assert numbers[-1] >= len(flights) * 0.99
+    stride = len(flights) / SAMPLE_ROWS
+    assert [int(number // stride) for number in known.numbers] == list(range(SAMPLE_ROWS))
+
+
+def test_records_that_repeat_in_step_are_not_sampled_in_step() -> None:
+    carriers = ["AA", "UA", "DL", "B6"] * (2 * SAMPLE_ROWS)
+    records = Records("db", [{"carrier": carrier} for carrier in carriers])
+    common = field_statistics(records, "carrier").most_common
+    assert all(0.15 < common[carrier] < 0.35 for carrier in set(carriers))
 
 
 @pytest.mark.parametrize(

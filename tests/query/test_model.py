@@ -381,7 +381,6 @@ def test_all_fields_named_are_listed_once_in_order() -> None:
         search=QuerySearch("x", {"title": 1.0, "x.y": 2.0}),
     )
     assert query.field_paths == ("distance", "carrier", "x.y", "month", "day", "title")
-    assert query.condition == FilterGroup("and", query.filters)
 
 
 def test_pages_have_positions() -> None:

@@ -1,12 +1,24 @@
 """Instant queries over JSON records: cached, optimized, explained and exported, in process."""
 
-from .cache import CachedResult, CacheManager, CacheStatistics, MemoryCache, TaggedCacheManager
-from .data import QueryResult
+from .cache import (
+    CachedResult,
+    CacheInfo,
+    CacheManager,
+    CacheStatistics,
+    MemoryCache,
+    SelfWeighing,
+    TaggedCacheManager,
+    cached,
+)
+from .data import AnsweredQuery, QueryObserver, QueryResult
 from .engine import QueryEngine
 from .errors import (
+    AmbiguousDatabaseError,
     CacheError,
     CacheKeyError,
+    CacheWeightError,
     DatabaseFormatError,
+    DatabaseReadError,
     DataDirectoryError,
     ExportError,
     ExportOptionError,
@@ -19,17 +31,19 @@ from .errors import (
     MissingExtraError,
     OptimizerError,
     PatternTimeoutError,
+    ProfileError,
     QueryDepthError,
     QueryEngineError,
     QueryError,
+    QueryLogError,
     SearchError,
     SettingsError,
     SingleFlightError,
     UnknownDatabaseError,
     UnknownFieldError,
 )
-from .export import StreamingExporter
-from .loaders import DataLoader, JSONDataLoader
+from .export import CsvOptions, ExportProgress, JsonOptions, StreamingExporter
+from .loaders import DataLoader, JSONDataLoader, LoadProgress, VersionedDataLoader
 from .optimization import (
     CostBasedOptimizer,
     ExecutionPlan,
@@ -39,6 +53,8 @@ from .optimization import (
     QueryOptimizer,
     QueryStatistics,
 )
+from .optimization.profiler import QueryPerformanceProfile, QueryProfiler
+from .optimization.profiling import ExecutionProfile, SlowQuery, SlowQueryLog
 from .query import (
     FilterGroup,
     QueryFilter,
@@ -49,33 +65,44 @@ from .query import (
     StructuredQuery,
     field,
 )
-from .search import FullTextSearch, SearchConfig, SearchMatch, TextSearchEngine
+from .search import FullTextSearch, SearchConfig, SearchMatch, TantivySearch, TextSearchEngine
 from .settings import (
     CacheSettings,
     EngineSettings,
     ExecutionSettings,
     ExportSettings,
+    LoaderSettings,
+    ProfilerSettings,
     SearchSettings,
+    SlowQueryLogSettings,
 )
 
 __all__ = [
+    "AmbiguousDatabaseError",
+    "AnsweredQuery",
     "CacheError",
+    "CacheInfo",
     "CacheKeyError",
     "CacheManager",
     "CacheSettings",
     "CacheStatistics",
+    "CacheWeightError",
     "CachedResult",
     "CostBasedOptimizer",
+    "CsvOptions",
     "DataDirectoryError",
     "DataLoader",
     "DatabaseFormatError",
+    "DatabaseReadError",
     "EngineSettings",
     "ExecutionPlan",
+    "ExecutionProfile",
     "ExecutionSettings",
     "Explanation",
     "ExportError",
     "ExportOptionError",
     "ExportPathError",
+    "ExportProgress",
     "ExportSettings",
     "ExportValueError",
     "FilterGroup",
@@ -83,22 +110,31 @@ __all__ = [
     "InvalidFilterError",
     "InvalidPatternError",
     "JSONDataLoader",
+    "JsonOptions",
+    "LoadProgress",
     "LoaderContractError",
     "LoaderError",
+    "LoaderSettings",
     "MemoryCache",
     "MissingExtraError",
     "OptimizedQuery",
     "OptimizerError",
     "PatternTimeoutError",
+    "ProfileError",
+    "ProfilerSettings",
     "QueryCost",
     "QueryDepthError",
     "QueryEngine",
     "QueryEngineError",
     "QueryError",
     "QueryFilter",
+    "QueryLogError",
+    "QueryObserver",
     "QueryOperator",
     "QueryOptimizer",
     "QueryPagination",
+    "QueryPerformanceProfile",
+    "QueryProfiler",
     "QueryResult",
     "QuerySearch",
     "QueryStatistics",
@@ -106,14 +142,21 @@ __all__ = [
     "SearchError",
     "SearchMatch",
     "SearchSettings",
+    "SelfWeighing",
     "SettingsError",
     "SingleFlightError",
+    "SlowQuery",
+    "SlowQueryLog",
+    "SlowQueryLogSettings",
     "SortField",
     "StreamingExporter",
     "StructuredQuery",
     "TaggedCacheManager",
+    "TantivySearch",
     "TextSearchEngine",
     "UnknownDatabaseError",
     "UnknownFieldError",
+    "VersionedDataLoader",
+    "cached",
     "field",
 ]

@@ -50,7 +50,12 @@ class AnswerCache:
         self._flights = SingleFlight()
         self._cache: CacheManager | None
         if cache is None:
-            self._cache = MemoryCache(settings.max_size_mb, settings.ttl_seconds)
+            self._cache = MemoryCache(
+                settings.max_size_mb,
+                settings.ttl_seconds,
+                max_entries=settings.max_entries,
+                policy=settings.policy,
+            )
         elif cache is False:
             self._cache = None
         elif isinstance(cache, CacheManager):
@@ -178,10 +183,14 @@ class AnswerCache:
         if self._cache is None:
             return None
         try:
-            return self._cache.get_statistics()
+            told: object = self._cache.get_statistics()
         except Exception as error:  # noqa: BLE001 - as above
             self._failed("get_statistics", f"raised {error!r}")
             return None
+        if isinstance(told, CacheStatistics):
+            return told
+        self._failed("get_statistics", f"returned {type(told).__name__}")
+        return None
 
     def _failed(self, method: str, what: str) -> None:
         self._monitor.cache_failed()

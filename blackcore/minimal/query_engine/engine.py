@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from .answers import AnswerCache
 from .data import Answer, QueryObserver, QueryResult, Records, RowIds
-from .errors import OptimizerError, QueryError, SearchError
+from .errors import OptimizerError, QueryDepthError, QueryError, SearchError
 from .execution import Executor
 from .export import StreamingExporter
 from .loaders import DataLoader, JSONDataLoader
@@ -73,13 +73,13 @@ class QueryEngine:
         self._databases = databases_of(loader)
         self._monitor = Monitor()
         self._executor = Executor(self.settings.execution)
-        self._optimizer = (
-            CostBasedOptimizer(settings=self.settings.execution) if optimizer is None else optimizer
-        )
+        self._optimizer = _checked_optimizer(optimizer, self.settings)
         self._search = (
             None
             if search is False
-            else wire_search(search or self._full_text(), settings=self.settings.search)
+            else wire_search(
+                self._full_text() if search is None else search, settings=self.settings.search
+            )
         )
         # our own engine answers alike wherever its settings are; of others nobody knows
         token = repr(self.settings.search) if search is None else secrets.token_hex(4)
@@ -99,8 +99,10 @@ class QueryEngine:
         """Return a question to put together: `engine.query("flights").where(...).run()`."""
         return Query(self, database)
 
-    def execute(self, query: AnyQuery) -> QueryResult:
+    def execute(self, query: AnyQuery, *, use_cache: bool = True) -> QueryResult:
         """Return the rows that a query asks for.
+
+        With `use_cache=False` the answer is computed whether or not it is kept, and not kept.
 
         Raises:
             UnknownDatabaseError: the loader has no such database.
@@ -112,9 +114,12 @@ class QueryEngine:
         records = self._databases.current(asked.database)
         records.require_fields(asked.field_paths)
         run.lap("load")
-        answer, from_cache = self._answers.answer(
-            asked, records, lambda wanted: self._computed(wanted, records, run)
-        )
+        if use_cache:
+            answer, from_cache = self._answers.answer(
+                asked, records, lambda wanted: self._computed(wanted, records, run)
+            )
+        else:
+            answer, from_cache = self._computed(asked, records, run), False
         if from_cache:
             run.lap("cache")
         result = run.result(asked, records, answer, from_cache=from_cache)
@@ -201,6 +206,11 @@ class QueryEngine:
         """
         return self._databases.current(database)
 
+    @property
+    def search_engine(self) -> object | None:
+        """The search engine, as it was given or made; None with `search=False`."""
+        return None if self._search is None else self._search.engine
+
     def answer_key(self, query: AnyQuery) -> str:
         """Return the key under which a cache keeps the answer to a query, for its current rows."""
         asked = _structured(query)
@@ -220,7 +230,18 @@ class QueryEngine:
         ranked = self._ranked(query, records)
         if ranked is not None:
             run.lap("search")
-        answer, actuals = self._executor.execute(plan, records, ranked=ranked)
+        try:
+            answer, actuals = self._executor.execute(plan, records, ranked=ranked)
+        except RecursionError as error:
+            raise QueryDepthError(
+                f"records of {query.database!r} are nested too deep to be compared; "
+                "filter or select by paths further in"
+            ) from error
+        if not answer.covers(None if query.pagination is None else query.pagination.stop):
+            raise OptimizerError(
+                f"the plan of {type(self._optimizer).__name__} leaves out rows that are asked for; "
+                "a plan's limit must not be below the end of the page"
+            )
         run.add(actuals)
         return answer
 
@@ -233,6 +254,12 @@ class QueryEngine:
         try:
             optimized = self._optimizer.optimize_query(query, statistics)
             plan, rules = optimized.plan, tuple(optimized.rules_fired)
+            if not isinstance(plan, ExecutionPlan):
+                raise TypeError(f"its plan is a {type(plan).__name__}, not an ExecutionPlan")  # noqa: TRY301 - wrapped below like the rest
+        except RecursionError as error:
+            raise QueryDepthError(
+                f"values of {query.database!r} are nested too deep to be estimated"
+            ) from error
         except Exception as error:
             name = type(self._optimizer).__name__
             raise OptimizerError(
@@ -288,6 +315,19 @@ class _Run:
             execution_time_ms=(time.perf_counter_ns() - self.start) / 1e6,
             stages=self.stages,
         )
+
+
+def _checked_optimizer(
+    optimizer: QueryOptimizer | Literal[False] | None, settings: EngineSettings
+) -> QueryOptimizer | Literal[False]:
+    if optimizer is None:
+        return CostBasedOptimizer(settings=settings.execution)
+    if optimizer is False or isinstance(optimizer, QueryOptimizer):
+        return optimizer
+    raise OptimizerError(
+        f"{type(optimizer).__name__} is not an optimizer; it needs the method "
+        "optimize_query(query, statistics)"
+    )
 
 
 def _structured(query: AnyQuery) -> StructuredQuery:

@@ -36,7 +36,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rapidfuzz import process
+from rapidfuzz import fuzz, process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +51,10 @@ class QueryEngineError(Exception):
     def __str__(self) -> str:
         """Return the message as written (KeyError and OSError would quote or number it)."""
         return str(self.args[0]) if self.args else type(self).__name__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how to copy or unpickle it: by its message, whatever its `__init__` takes."""
+        return (_rebuilt, (type(self), self.args), self.__dict__)
 
 
 class SettingsError(QueryEngineError, ValueError):
@@ -217,6 +221,25 @@ class ExportValueError(ExportError, ValueError):
     """A row that the format cannot hold; the message names row, field and type."""
 
 
+def _rebuilt(kind: type[QueryEngineError], arguments: tuple[object, ...]) -> QueryEngineError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
+
+
+def shown_value(value: object, limit: int = 80) -> str:
+    """Return a value as it is written in messages, cut where it is long.
+
+    >>> shown_value("a" * 100, limit=12)
+    "'aaaaaaa ..."
+    """
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        text = f"<{type(value).__name__} with a number too long to show>"
+    return text if len(text) <= limit else f"{text[: limit - 4]} ..."
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the remedy for a name that is not known: the nearest known one, or what there is.
 
@@ -226,7 +249,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     "there are: 'carrier', 'dest'"
     """
     names = sorted(set(known))
-    best = process.extractOne(name, names, score_cutoff=60)
+    best = process.extractOne(
+        name, names, scorer=fuzz.ratio, processor=str.casefold, score_cutoff=60
+    )
     if best is not None:
         return f"did you mean {best[0]!r}?"
     if not names:

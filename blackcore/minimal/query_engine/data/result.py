@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .columns import Row, RowIds
+from .frames import series_of
 
 _SHOWN_ROWS = 10
 _SHOWN_FIELDS = 12
@@ -27,7 +28,7 @@ _SHOWN_CHARACTERS = 60
 _CHUNK_ROWS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """The positions of the rows that a question chose, in its order: what a cache keeps.
 
@@ -54,7 +55,7 @@ class Answer:
         return self.ids.nbytes + 120
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class QueryResult:
     """The rows of one answer, or of one page of it.
 
@@ -95,7 +96,10 @@ class QueryResult:
         select = self.select
         if any("." in path for path in select):
             return [projected(rows[i], select) for i in ids]
-        return [{path: row.get(path) for path in select} for row in map(rows.__getitem__, ids)]
+        return [
+            {path: _shown_null(row.get(path)) for path in select}
+            for row in map(rows.__getitem__, ids)
+        ]
 
     def chunks(self, chunk_rows: int = _CHUNK_ROWS) -> Iterator[list[dict[str, object]]]:
         """Yield the rows in lists of at most `chunk_rows`, picked as they are asked for."""
@@ -121,10 +125,10 @@ class QueryResult:
     def to_polars(self) -> pl.DataFrame:
         """Return the rows as a Polars frame, one column per field.
 
-        Fields that only some rows have are there, null elsewhere. A field whose values have several
-        types becomes JSON text.
+        Fields that only some rows have are there, null elsewhere. A field becomes JSON text where
+        no Polars type holds all its values as they are: several types, objects with differing keys.
         """
-        return pl.DataFrame([_series(name, self._cells(name)) for name in self.field_names])
+        return pl.DataFrame([series_of(str(name), self._cells(name)) for name in self.field_names])
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the rows as a pandas frame, one column per field.
@@ -147,7 +151,7 @@ class QueryResult:
         names = list(dict.fromkeys(name for row in shown for name in row))
         more = len(names) - _SHOWN_FIELDS
         names = names[:_SHOWN_FIELDS]
-        head = "".join(f"<th>{escape(name)}</th>" for name in names)
+        head = "".join(f"<th>{escape(str(name))}</th>" for name in names)
         body = "".join(
             f"<tr>{''.join(f'<td>{_cell_html(row.get(name))}</td>' for name in names)}</tr>"
             for row in shown
@@ -171,10 +175,6 @@ def _cell_html(value: object) -> str:
     return escape(text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…")
 
 
-def _series(name: str, cells: list[object]) -> pl.Series:
-    try:
-        return pl.Series(name, cells, strict=True)
-    except (TypeError, OverflowError, pl.exceptions.PolarsError, UnicodeEncodeError):
-        texts = [None if cell is None else json_text(cell) for cell in cells]
-        safe = [t and t.encode("utf-8", "replace").decode() for t in texts]
-        return pl.Series(name, safe, dtype=pl.String)
+def _shown_null(value: object) -> object:
+    """Return None for NaN, which is null, and any other value as it is."""
+    return None if type(value) is float and value != value else value  # noqa: PLR0124 - NaN

@@ -64,13 +64,13 @@ class Executor:
                 limit=None if plan.distinct else limit,
                 use_columns=plan.uses_columns,
             )
-            actuals.append(StageActual("sort", "sort", len(ids), time.perf_counter_ns() - start))
+            actuals.append(StageActual("sort", len(ids), time.perf_counter_ns() - start))
         if plan.distinct:
             start = time.perf_counter_ns()
             ids = _distinct(ids, plan.select, records, use_columns=plan.uses_columns)
             total = len(ids)
             elapsed = time.perf_counter_ns() - start
-            actuals.append(StageActual("distinct", "distinct", total, elapsed))
+            actuals.append(StageActual("distinct", total, elapsed))
         if limit is not None and total > limit:
             ids = ids[:limit]
         # a slice would keep the whole array it is a part of
@@ -89,8 +89,8 @@ class Executor:
         ids = everything if ranked is None else np.sort(ranked)
         evaluation = (_Columns if plan.uses_columns else _Rows)(records, self.settings)
         ids = evaluation.staged(plan.filter_stages, ids, actuals)
-        if ranked is None:
-            return ids
+        if ranked is None or plan.sort_fields:
+            return ids  # rows that the sort does not tell apart keep the records' order
         kept = np.zeros(len(records), dtype=np.bool_)
         kept[ids] = True
         return ranked[kept[ranked]]
@@ -113,7 +113,7 @@ class _Rows:
             start = time.perf_counter_ns()
             left = self.surviving(stage.condition, left)
             elapsed = time.perf_counter_ns() - start
-            actuals.append(StageActual("filter", str(stage.condition), len(left), elapsed))
+            actuals.append(StageActual("filter", len(left), elapsed, stage.condition))
         return np.array(left, dtype=np.uint32)
 
     def surviving(self, condition: Condition, ids: Sequence[int]) -> Sequence[int]:
@@ -172,7 +172,7 @@ class _Columns:
                 ids = ids[self.mask(stage.condition, ids, stage.way)]
                 whole, left = False, len(ids)
             elapsed = time.perf_counter_ns() - start
-            actuals.append(StageActual("filter", str(stage.condition), left, elapsed))
+            actuals.append(StageActual("filter", left, elapsed, stage.condition))
         return ids if mask is None else np.flatnonzero(mask).astype(np.uint32)
 
     def mask(self, condition: Condition, ids: RowIds | None, way: Way) -> Mask:

@@ -11,6 +11,7 @@ from .compression import codec_for
 from .file_run import FileRun
 from .formats import Format, TextOptions, format_of, options_for
 from .job import ExportJob
+from .options import CsvOptions
 from .progress import ProgressCallback, Tally
 from .sources import Rows, known_rows, require_rows
 from .stream_run import stream
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from .atomic_file import OnExists
     from .compression import Compression
-    from .options import CsvOptions, JsonOptions
+    from .options import JsonOptions
 
 
 class StreamArguments(TypedDict, total=False):
@@ -258,6 +259,12 @@ class StreamingExporter:
         options: TextOptions | None,
         arguments: FileArguments,
     ) -> FileRun:
+        unknown = arguments.keys() - FileArguments.__annotations__.keys()
+        if unknown:
+            allowed = ", ".join(FileArguments.__annotations__)
+            raise ExportOptionError(
+                f"there is no export argument {min(unknown)!r}; allowed: {allowed}"
+            )
         return FileRun(
             job=self._job(data, chosen, chunk_size, options, arguments.get("total_rows")),
             target=target,
@@ -289,4 +296,12 @@ class StreamingExporter:
         total = total_rows if total_rows is not None else known_rows(data)
         interval = settings.progress_interval_seconds
         tally = Tally(total_rows=total, interval_seconds=interval)
-        return ExportJob(data, chosen, options_for(chosen, options), settings, tally)
+        final = options_for(chosen, options)
+        selected = getattr(data, "select", None)  # a result's projection, known without a row
+        if (
+            isinstance(final, CsvOptions)
+            and final.fieldnames is None
+            and isinstance(selected, tuple)
+        ):
+            final = replace(final, fieldnames=tuple(selected))
+        return ExportJob(data, chosen, final, settings, tally)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 from weakref import WeakMethod, WeakValueDictionary
@@ -46,6 +47,7 @@ class Databases:
         self._loaded: dict[str, tuple[str, Records]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
+        self._forgotten: Counter[str] = Counter()
         self._listeners: list[WeakMethod[Callable[[Records], None]]] = []
         self._generations = count(1)
         # loaders may share a cache: their versions must not look alike
@@ -70,14 +72,18 @@ class Databases:
             return self._load(name)
 
     def _load(self, name: str) -> Records:
+        forgotten = self._forgotten[name]
         # the version is read before the rows: a change in between is then noticed at the next call
         version = self._version(name)
         rows = checked_records(self.loader, name)
         # the generation tells apart versions that a loader cannot
         generation = f"{self._token}.{next(self._generations)}"
         records = Records(name, rows, f"{generation}.{version}")
-        replaced = self._loaded.get(name)
-        self._loaded[name] = (version, records)
+        with self._guard:
+            if self._forgotten[name] != forgotten:
+                return records  # asked to forget meanwhile: these rows may be the old ones
+            replaced = self._loaded.get(name)
+            self._loaded[name] = (version, records)
         if replaced is not None:
             self._let_go(replaced[1])
         return records
@@ -99,10 +105,29 @@ class Databases:
             ) from error
 
     def forget(self, name: str | None = None) -> None:
-        """Drop the records of one database, or of all; the loader is told to refresh, too."""
-        names = list(self._loaded) if name is None else [name]
-        dropped = [self._loaded.pop(each)[1] for each in names if each in self._loaded]
-        self.loader.refresh_cache(name)
+        """Have the loader refresh, and drop the records of one database, or of all.
+
+        Raises:
+            LoaderContractError: the loader raised; the records are dropped all the same.
+        """
+        try:
+            self.loader.refresh_cache(name)
+        except QueryEngineError:
+            raise
+        except Exception as error:
+            raise LoaderContractError(
+                f"{type(self.loader).__name__}.refresh_cache({name!r}) raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        finally:
+            self._drop(name)
+
+    def _drop(self, name: str | None) -> None:
+        with self._guard:
+            names = list(self._locks) if name is None else [name]
+            for each in names:
+                self._forgotten[each] += 1
+            dropped = [self._loaded.pop(each)[1] for each in names if each in self._loaded]
         for records in dropped:
             self._let_go(records)
 

@@ -36,6 +36,10 @@ class CostModel:
     does not.
     """
 
+    rows_start_ns: float = 5_000.0
+    number_start_ns: float = 8_000.0
+    codes_start_ns: float = 25_000.0
+    series_start_ns: float = 40_000.0
     row_lookup_ns: float = 250.0
     scattered_lookup_ns: float = 1_200.0
     row_walk_ns: float = 1_200.0
@@ -91,7 +95,7 @@ class CostModel:
         state = statistics.columns.get(condition.field)
         is_walk = "." in condition.field
         row_ns = self._row_ns(condition, known, surviving, is_walk=is_walk)
-        ways = {Way.ROWS: surviving * rows * row_ns}
+        ways = {Way.ROWS: self.rows_start_ns + surviving * rows * row_ns}
         if known is None or known.through_list or (state is not None and state.kind is None):
             return ways
         making = 0.0
@@ -102,12 +106,21 @@ class CostModel:
         value_ns, gather_ns = self._value_ns(condition, known)
         if state is not None and state.has_codes and _is_answered_by_codes(condition):
             value_ns = gather_ns = self.number_compare_ns
-        ways[Way.COLUMN] = making + rows * value_ns
-        ways[Way.SURVIVORS] = making + surviving * rows * (value_ns + gather_ns)
+            start = self.codes_start_ns
+        else:
+            start = self.series_start_ns if known.strings else self.number_start_ns
+        ways[Way.COLUMN] = start + making + rows * value_ns
+        ways[Way.SURVIVORS] = start + making + surviving * rows * (value_ns + gather_ns)
         if known.strings:
             coding = self._coding_ns(state) * rows
             once = known.distinct_count * max(value_ns, self.row_test_ns)
-            ways[Way.DISTINCT] = making + coding + once + surviving * rows * self.code_lookup_ns
+            ways[Way.DISTINCT] = (
+                self.series_start_ns
+                + making
+                + coding
+                + once
+                + surviving * rows * self.code_lookup_ns
+            )
         return ways
 
     def _making_ns(self, *, is_walk: bool) -> float:

@@ -37,6 +37,8 @@ class Explanation:
 
     def _headline(self) -> str:
         kept = "; the answer is in the cache" if self.kept else ""
+        if self.plan.is_known:
+            kept += "; order and estimates are those of the same question with other values"
         return f"{describe(self.query)}\nplanned in {shown_time(self.planning_ns)}{kept}"
 
     def _lines(self) -> list[str]:
@@ -135,6 +137,7 @@ def _actual_text(actual: StageActual | None, estimated_rows: float | None) -> st
 
 def _tree(lines: list[str]) -> list[str]:
     """Draw steps one under the other; what is indented already belongs to the step above it."""
+    lines = [line.replace("\n", "\\n").replace("\r", "\\r") for line in lines]
     steps = [line for line in lines if not line.startswith(" ")]
     drawn = []
     for line in lines:

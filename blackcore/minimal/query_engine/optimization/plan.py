@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from ..query import Condition, SortField
+from ..query import Condition, SortField
 
 
 class Way(StrEnum):
@@ -76,6 +75,8 @@ class ExecutionPlan:
         is_empty: whether no row can match, so that none is read.
         searches: the text searched for, None without a search.
         order_cost: of sorting and leaving out equal rows.
+        is_known: whether order, ways and estimates are those of a question of the same shape, asked
+            before with other values.
     """
 
     database: str
@@ -89,6 +90,7 @@ class ExecutionPlan:
     is_empty: bool = False
     searches: str | None = None
     order_cost: QueryCost | None = None
+    is_known: bool = False
 
     @property
     def estimated_rows(self) -> float:
@@ -105,14 +107,21 @@ class ExecutionPlan:
         return QueryCost(spent, self.estimated_rows)
 
 
-@dataclass(frozen=True, slots=True)
-class StageActual:
-    """What a stage did: its kind and name, the rows it left, and the nanoseconds it took."""
+class StageActual(NamedTuple):
+    """What a stage did: its kind, the rows it left, the nanoseconds it took, and its condition.
+
+    A tuple, because one is made for every stage of every answer.
+    """
 
     kind: Literal["filter", "sort", "distinct"]
-    name: str
     rows: int
     nanoseconds: int
+    condition: Condition | None = None
+
+    @property
+    def name(self) -> str:
+        """The condition in words, or the kind."""
+        return self.kind if self.condition is None else str(self.condition)
 
 
 def shown_time(nanoseconds: float) -> str:

@@ -12,6 +12,7 @@ from ..settings import ExecutionSettings
 from .cost_model import CostModel
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
+from .plan_cache import PlanCache
 from .rules import RULE_NAMES, RuleContext, RuleFired, needed_sort_fields, rewritten
 from .selectivity import selectivity
 from .statistics import QueryStatistics
@@ -50,7 +51,7 @@ class CostBasedOptimizer:
     """Orders AND-ed conditions by rank = cost / (1 - selectivity), the cheapest exclusion first.
 
     That order is optimal for independent conditions (Hellerstein and Stonebraker, SIGMOD 1993).
-    Holds no state; thread-safe.
+    Holds no state but plans of shapes seen before; thread-safe.
 
     Args:
         cost_model: nanoseconds per row and way.
@@ -79,13 +80,14 @@ class CostBasedOptimizer:
         self.cost_model = cost_model or CostModel()
         self.settings = settings or ExecutionSettings()
         self.keep_order = keep_order
+        self._plans = PlanCache(self.settings.planned_anew_from_rows)
 
     def optimize_query(self, query: StructuredQuery, statistics: QueryStatistics) -> OptimizedQuery:
         """Return the query with its plan."""
         uses_columns = statistics.row_count >= self.settings.columns_from_rows
         conditions, fired = self._rewritten(query, statistics)
         is_empty = any(map(is_nothing, conditions))
-        stages = () if is_empty else self._stages(conditions, statistics, uses_columns=uses_columns)
+        stages, is_known = ((), False) if is_empty else self._known_stages(conditions, statistics)
         matched = stages[-1].cost.rows if stages else float(statistics.row_count)
         limit = self._limit(query)
         plan = ExecutionPlan(
@@ -100,6 +102,7 @@ class CostBasedOptimizer:
             is_empty=is_empty,
             searches=query.search.text if query.search else None,
             order_cost=self._order_cost(query, matched, limit),
+            is_known=is_known,
         )
         filters = tuple(stage.condition for stage in stages)
         return OptimizedQuery(query, filters, plan, plan.cost, fired)
@@ -136,15 +139,25 @@ class CostBasedOptimizer:
         kept = rows if limit is None else min(rows, limit)
         return QueryCost(self.cost_model.order_ns(rows, limit), kept)
 
+    def _known_stages(
+        self, conditions: tuple[Condition, ...], statistics: QueryStatistics
+    ) -> tuple[tuple[FilterStage, ...], bool]:
+        """Return the stages, and whether they were planned for other values of the same shape."""
+        shape = self._plans.shape_of(conditions, statistics)
+        if shape is not None:
+            known = self._plans.stages(shape, conditions)
+            if known is not None:
+                return known, True
+        stages = self._stages(conditions, statistics)
+        if shape is not None:
+            self._plans.keep(shape, conditions, stages)
+        return stages, False
+
     def _stages(
-        self,
-        conditions: tuple[Condition, ...],
-        statistics: QueryStatistics,
-        *,
-        uses_columns: bool,
+        self, conditions: tuple[Condition, ...], statistics: QueryStatistics
     ) -> tuple[FilterStage, ...]:
         """Return the stages, each chosen as the one of best rank given what survived so far."""
-        if not uses_columns:
+        if statistics.row_count < self.settings.columns_from_rows:
             return self._row_stages(conditions, statistics)
         surviving = 1.0
         stages: list[FilterStage] = []

@@ -24,7 +24,7 @@ UNKNOWN_SELECTIVITY = 0.33
 """For a field without statistics."""
 
 _PATTERN_SAMPLE = 400
-_SPECIFICATION_SAMPLE = 60
+_SPECIFICATION_SAMPLE = 150
 
 
 def selectivity(condition: Condition, statistics: TableStatistics) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ..errors import QueryDepthError, QueryEngineError, QueryError
+from ..errors import QueryDepthError, QueryEngineError, QueryError, shown_value
 from ..settings import MAX_FILTER_DEPTH
 
 FieldPath: TypeAlias = Annotated[str, Field(min_length=1)]
@@ -90,7 +90,8 @@ def _ours(error: ValidationError) -> QueryEngineError:
     if first["type"] == "recursion_loop":
         return too_deep()
     where = ".".join(str(part) for part in first["loc"]) or error.title
-    return QueryError(f"{error.title}: {where} is {first['input']!r}; {first['msg']}")
+    given = "missing" if first["type"] == "missing" else shown_value(first["input"])
+    return QueryError(f"{error.title}: {where} is {given}; {first['msg']}")
 
 
 def too_deep() -> QueryDepthError:

@@ -233,6 +233,11 @@ class Query(Generic[ResultT_co, ExplanationT_co]):
 def _sort_field(given: str | SortField) -> SortField:
     if isinstance(given, SortField):
         return given
+    if not isinstance(given, str):
+        raise QueryError(
+            f"sort() was given {given!r}; give names of fields, with a minus for descending, "
+            "or SortField"
+        )
     order: Literal["asc", "desc"] = "desc" if given.startswith("-") else "asc"
     return SortField(given.removeprefix("-"), order)
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
-from ..errors import InvalidFilterError, QueryError
+from ..errors import InvalidFilterError, QueryError, shown_value
 from ..settings import MAX_FILTER_DEPTH
 from .base import FieldPath, QueryModel, too_deep
 from .operands import check_operand, plain_operand
 from .operators import NEGATION_OF, QueryOperator
+from .values import frozen
 
 
 class _Conditions:
@@ -66,6 +67,18 @@ class QueryFilter(_Conditions, QueryModel):
         """Refuse a value that the operator cannot take."""
         check_operand(self.field, self.operator, self.value, case_sensitive=self.case_sensitive)
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both ask the same way; 1 and True, equal in Python, are not the same."""
+        if not isinstance(other, QueryFilter):
+            return NotImplemented
+        return self._identity() == other._identity()
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        return (self.field, self.operator, self.case_sensitive, frozen(self.value))
+
     def __invert__(self) -> Condition:
         opposite = NEGATION_OF.get(self.operator)
         if opposite is None:
@@ -74,7 +87,7 @@ class QueryFilter(_Conditions, QueryModel):
 
     def __str__(self) -> str:
         """Return the filter as one would say it: `distance > 1000`."""
-        shown = "" if self.operator in _UNARY else f" {_shown(self.value)}"
+        shown = "" if self.operator in _UNARY else f" {shown_value(self.value, _SHOWN_CHARACTERS)}"
         folded = "" if self.case_sensitive else " (any case)"
         return f"{self.field} {_SYMBOLS.get(self.operator, self.operator.value)}{shown}{folded}"
 
@@ -146,11 +159,6 @@ _SYMBOLS = {
     QueryOperator.LT: "<",
     QueryOperator.LTE: "<=",
 }
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 4]} ..."
 
 
 def _joined(mode: Literal["and", "or"], left: object, right: object) -> FilterGroup:

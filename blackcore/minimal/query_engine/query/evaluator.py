@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .conditions import Condition, QueryFilter
 from .model import SortField, StructuredQuery
@@ -47,7 +47,9 @@ def evaluate(
         records: the database.
         scores: the search engine's score by record position, for a query that searches.
     """
-    ids = range(len(records)) if scores is None else by_score(scores)
+    ids: Iterable[int] = range(len(records))
+    if scores is not None:
+        ids = sorted(scores) if query.sort_fields else by_score(scores)
     chosen = [i for i in ids if all(matches(c, records[i]) for c in query.filters)]
     chosen = sorted_ids(chosen, query.sort_fields, records)
     return distinct_ids(chosen, query.select, records) if query.distinct else chosen

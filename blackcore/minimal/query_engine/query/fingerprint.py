@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .conditions import Condition, FilterGroup, QueryFilter
     from .model import StructuredQuery
 
+_WRITTEN_OUT_DIGITS = 5_000
 _VERSION = "1"  # raise it when the text below changes: logs and stores outlive a process
 
 
@@ -54,7 +55,7 @@ def _query_text(query: StructuredQuery) -> str:
         selected = query.select
         parts.append("distinct" + ("" if selected is None else canonical_text(list(selected))))
     if query.search is not None:
-        weights = query.search.field_weights
+        weights = query.search.field_weights or None
         wanted = [query.search.text, query.search.min_score, weights]
         parts.append("search" + canonical_text(wanted))
     return "\n".join(parts)
@@ -96,18 +97,25 @@ def _particular_text(condition: QueryFilter) -> str:
     if operator is _FUZZY:
         value = list(fuzzy_operand(value))
     case = ""
-    if not condition.case_sensitive:
+    if not condition.case_sensitive and _has_text(value):
         case = "~"
         if operator is not _REGEX:
             value = folded(value)
     if operator in _EQUALITIES and value is None:
         operator = _EQUALITIES[operator]
-    if operator in _UNORDERED:
-        value_text = _members_text(value)  # type: ignore[arg-type]  # `in` holds a tuple
-    else:
-        value_text = canonical_text(value)
+    to_text = _members_text if operator in _UNORDERED else canonical_text
+    value_text = to_text(value)  # type: ignore[arg-type]  # `in` holds a tuple
     field = condition.field
     return f"{_NAMES[operator]}{case}{len(field)}:{field}{value_text}"
+
+
+def _has_text(value: object) -> bool:
+    """Return whether there is a string in a value, for case to matter to."""
+    if isinstance(value, list | tuple):
+        return any(map(_has_text, value))
+    if isinstance(value, Mapping):
+        return any(map(_has_text, value.values()))
+    return isinstance(value, str)
 
 
 def _members_text(members: Sequence[object]) -> str:
@@ -172,6 +180,8 @@ def _number_text(value: float | Decimal) -> str:
         return "z"
     if value in (float("inf"), float("-inf")):
         return f"n{float(value)}"
+    if isinstance(value, Decimal) and abs(value.adjusted()) > _WRITTEN_OUT_DIGITS:
+        return f"n{value.normalize()}"  # written out it could fill the memory
     whole, parts = value.as_integer_ratio()
     return f"n{_int_text(whole)}" + ("" if parts == 1 else f"/{_int_text(parts)}")
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .base import FieldPath, QueryModel
-from .conditions import AnyCondition, FilterGroup, condition_fields
+from .conditions import AnyCondition, condition_fields
 from .fingerprint import row_set_digest
+from .operands import FrozenDict
 
 
 class SortField(QueryModel):
@@ -63,7 +64,7 @@ class QuerySearch(QueryModel):
     """
 
     text: Annotated[str, Field(min_length=1)]
-    field_weights: dict[FieldPath, float] | None = None
+    field_weights: Annotated[dict[FieldPath, float], AfterValidator(FrozenDict)] | None = None
     min_score: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     if TYPE_CHECKING:
@@ -105,11 +106,6 @@ class StructuredQuery(QueryModel):
     def fingerprint(self) -> str:
         """Digest of the rows asked for, in their order; page and projection do not matter to it."""
         return row_set_digest(self)
-
-    @cached_property
-    def condition(self) -> FilterGroup:
-        """All filters as one group."""
-        return FilterGroup("and", self.filters)
 
     @cached_property
     def field_paths(self) -> tuple[str, ...]:

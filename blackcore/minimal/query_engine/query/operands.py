@@ -5,18 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Final, NoReturn
 
 import numpy as np
 
-from ..errors import InvalidFilterError, QueryDepthError
+from ..errors import InvalidFilterError, QueryDepthError, shown_value
 from ..settings import MAX_FILTER_DEPTH
 from .operators import QueryOperator
 from .patterns import compile_pattern
-from .values import is_null
+from .values import frozen, is_null
 
 _EXACT_TYPES = frozenset({bool, int, str, type(None), datetime, date})
 _NUMBER_TYPES = frozenset({float, Decimal})  # which may be NaN
+
+
+class FrozenDict(dict[str, object]):
+    """A dict that cannot be changed, so that a question stays what its digest says."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("the parts of a query cannot be changed; make a new one with model_copy")
+
+    __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]  # it cannot change
+        return hash(frozenset((key, frozen(item)) for key, item in self.items()))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (FrozenDict, (dict(self),))
 
 
 def plain_operand(value: object, depth: int = 0) -> object:
@@ -40,8 +55,13 @@ def plain_operand(value: object, depth: int = 0) -> object:
     if isinstance(value, list | tuple | set | frozenset | range):
         return tuple([plain_operand(member, depth + 1) for member in value])
     if isinstance(value, Mapping):
-        return {_plain_key(key): plain_operand(item, depth + 1) for key, item in value.items()}
+        items = ((_plain_key(key), plain_operand(item, depth + 1)) for key, item in value.items())
+        return FrozenDict(items)
     return _plain_scalar(value)
+
+
+def _microseconds(value: np.datetime64) -> object:
+    return value.astype("datetime64[us]").item()
 
 
 def _plain_key(key: object) -> str:
@@ -54,7 +74,10 @@ def _plain_key(key: object) -> str:
 
 def _plain_scalar(value: object) -> object:
     """Return a subclass's or numpy's scalar as the plain type it stands for."""
-    if isinstance(value, np.generic):
+    if isinstance(value, np.datetime64):
+        plain = value.item()  # an int where it is finer than Python's microseconds
+        return plain if plain is None or isinstance(plain, date) else _microseconds(value)
+    if isinstance(value, np.generic) and not isinstance(value, np.timedelta64):
         return plain_operand(value.item(), MAX_FILTER_DEPTH)
     for base in (int, float, str):
         if isinstance(value, base):
@@ -120,10 +143,9 @@ def _check_fuzzy(field: str, operator: QueryOperator, value: object) -> None:
 def _refused(
     field: str, operator: QueryOperator, value: object, expected: str
 ) -> InvalidFilterError:
-    text = repr(value)
-    shown = text if len(text) <= 80 else f"{text[:76]} ..."  # noqa: PLR2004 - a line's worth
     return InvalidFilterError(
-        f"the operator {operator.value!r} on field {field!r} was given {shown}; it takes {expected}"
+        f"the operator {operator.value!r} on field {field!r} was given {shown_value(value)}; "
+        f"it takes {expected}"
     )
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 _NOT_LINEAR = ("look-around", "backreferences are not supported")
+_NAMED_REFERENCE = re.compile(r"\(\?P=|\\[kg]<")
 _CARET = re.compile(r"^    (?P<shown>.*)\n    (?P<lead> *)\^", re.MULTILINE)
 _REASON = re.compile(r"^error: (.+)", re.MULTILINE)
 
@@ -121,12 +122,15 @@ def compile_pattern(text: str, *, case_sensitive: bool = True) -> Pattern:
     refusal = _rust_refusal(text)
     if refusal is None:
         return Pattern(text, case_sensitive, linear=True)
-    if not any(sign in refusal for sign in _NOT_LINEAR):
-        raise InvalidPatternError(text, _reason(refusal), _position(refusal))
+    reason = _reason(refusal)
+    is_named = reason.startswith("unrecognized") and _NAMED_REFERENCE.search(text)
+    if not is_named and not any(sign in reason for sign in _NOT_LINEAR):
+        raise InvalidPatternError(text, reason, _position(refusal))
     try:
         _compile_backtracking(text, case_sensitive)
     except regex.error as error:
-        raise InvalidPatternError(text, str(error), getattr(error, "pos", None)) from error
+        reason = getattr(error, "msg", str(error))
+        raise InvalidPatternError(text, reason, getattr(error, "pos", None)) from error
     return Pattern(text, case_sensitive, linear=False)
 
 
