@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, cast
 
 from .cache import CacheManager, CacheStatistics, MemoryCache, TaggedCacheManager
+from .cache.making import cache_from
 from .cache.single_flight import Flight, SingleFlight
 from .data import Answer, Records
 from .errors import CacheError
@@ -50,12 +51,7 @@ class AnswerCache:
         self._flights = SingleFlight()
         self._cache: CacheManager | None
         if cache is None:
-            self._cache = MemoryCache(
-                settings.max_size_mb,
-                settings.ttl_seconds,
-                max_entries=settings.max_entries,
-                policy=settings.policy,
-            )
+            self._cache = cache_from(settings)
         elif cache is False:
             self._cache = None
         elif isinstance(cache, CacheManager):
