@@ -21,8 +21,8 @@ from memory_profiler import LineProfiler
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from blackcore.minimal.query_engine import QueryEngine, field
+from blackcore.minimal.query_engine.data import StageActual
 from blackcore.minimal.query_engine.data.observer import AnsweredQuery
-from blackcore.minimal.query_engine.optimization import StageActual
 from blackcore.minimal.query_engine.optimization.profiler import AskedQuery, QueryProfiler
 from blackcore.minimal.query_engine.optimization.profiling import SlowQueryLog
 

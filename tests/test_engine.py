@@ -824,3 +824,15 @@ def test_values_given_by_position_reach_the_answer() -> None:
         search=QuerySearch("war"),
     )
     assert titles(over().execute(query)) == ["Casablanca"]
+
+
+def test_an_answer_tells_what_its_stages_left_beside_what_was_expected(tmp_path: Path) -> None:
+    rows = [{"a": i % 4, "b": i} for i in range(100)]
+    (tmp_path / "d.json").write_text(json.dumps(rows))
+    query = QueryEngine.open(tmp_path).query("d").where(field("a") == 1, field("b") > 49).sort("b")
+    computed, kept = query.run(), query.run()
+    assert [each.kind for each in computed.actuals] == ["filter", "filter", "sort"]
+    assert computed.actuals[1].rows == len(computed) == 12
+    assert {each.name for each in computed.actuals} == {"a == 1", "b > 49", "sort"}
+    assert computed.actuals[0].estimated_rows == pytest.approx(computed.actuals[0].rows, abs=5)
+    assert kept.actuals == ()

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 from blackcore.minimal.query_engine import QueryEngine, field
-from blackcore.minimal.query_engine.data import QueryResult
+from blackcore.minimal.query_engine.data import QueryResult, StageActual
 from blackcore.minimal.query_engine.errors import ProfileError, SettingsError, UnknownFieldError
 from blackcore.minimal.query_engine.optimization import Explanation
 from blackcore.minimal.query_engine.optimization.plan import (
     ExecutionPlan,
     FilterStage,
     QueryCost,
-    StageActual,
     Way,
 )
 from blackcore.minimal.query_engine.optimization.profiler import (

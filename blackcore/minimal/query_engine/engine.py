@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Literal, Unpack
 
 from .answers import AnswerCache
-from .data import Answer, QueryObserver, QueryResult, Records, RowIds
+from .data import Answer, QueryObserver, QueryResult, Records, RowIds, StageActual
 from .errors import OptimizerError, QueryDepthError, QueryError, SearchError
 from .execution import Executor
 from .export import StreamingExporter
@@ -24,7 +24,6 @@ from .optimization import (
     Explanation,
     QueryOptimizer,
     RuleFired,
-    StageActual,
     gather,
 )
 from .optimization.query_optimizer import needed_fields, plan_as_written
@@ -33,7 +32,7 @@ from .search import FullTextSearch, TextSearchEngine, wire_search
 from .settings import EngineSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
     from os import PathLike
 
     from .cache import CacheManager
@@ -287,6 +286,7 @@ class _Run:
     def __init__(self) -> None:
         self.start = self.last = time.perf_counter_ns()
         self.stages: dict[str, float] = {}
+        self.actuals: tuple[StageActual, ...] = ()
 
     def lap(self, name: str) -> None:
         """Book the time since the last lap under a stage."""
@@ -294,11 +294,12 @@ class _Run:
         self.stages[name] = (now - self.last) / 1e6
         self.last = now
 
-    def add(self, actuals: Iterable[StageActual]) -> None:
+    def add(self, actuals: Sequence[StageActual]) -> None:
         """Book what the executor measured."""
         for actual in actuals:
             before = self.stages.get(actual.kind, 0.0)
             self.stages[actual.kind] = before + actual.nanoseconds / 1e6
+        self.actuals = tuple(actuals)
 
     def result(
         self, query: StructuredQuery, records: Records, answer: Answer, *, from_cache: bool
@@ -314,6 +315,7 @@ class _Run:
             from_cache=from_cache,
             execution_time_ms=(time.perf_counter_ns() - self.start) / 1e6,
             stages=self.stages,
+            actuals=() if from_cache else self.actuals,
         )
 
 

@@ -4,6 +4,7 @@ from .columns import BoolColumn, Column, FieldTypes, NumberColumn, Row, RowIds, 
 from .observer import AnsweredQuery, QueryObserver
 from .records import Records
 from .result import Answer, QueryResult
+from .stages import StageActual
 
 __all__ = [
     "Answer",
@@ -17,5 +18,6 @@ __all__ = [
     "Records",
     "Row",
     "RowIds",
+    "StageActual",
     "StringColumn",
 ]

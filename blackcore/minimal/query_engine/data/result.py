@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .columns import Row, RowIds
 from .frames import series_of
+from .stages import StageActual
 
 _SHOWN_ROWS = 10
 _SHOWN_FIELDS = 12
@@ -72,6 +73,8 @@ class QueryResult:
         from_cache: whether the answer was there already.
         execution_time_ms: from the question to this result, in milliseconds.
         stages: milliseconds by stage.
+        actuals: what each filter, the sort and `distinct` left and took, beside the estimates;
+            empty for an answer that was there already.
     """
 
     rows: Sequence[Row] = field(repr=False)
@@ -83,6 +86,7 @@ class QueryResult:
     from_cache: bool = False
     execution_time_ms: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
+    actuals: tuple[StageActual, ...] = field(default=(), repr=False)
 
     @cached_property
     def data(self) -> list[dict[str, object]]:

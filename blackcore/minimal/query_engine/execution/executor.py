@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..data import Answer, Column, Records, RowIds
+from ..data import Answer, Column, Records, RowIds, StageActual
 from ..optimization.plan import (
     ExecutionPlan,
     FilterStage,
-    StageActual,
     Way,
 )
 from ..query import Condition, FilterGroup, QueryFilter
@@ -96,6 +95,10 @@ class Executor:
         return ranked[kept[ranked]]
 
 
+def _filtered_by(stage: FilterStage, left: int, elapsed_ns: int) -> StageActual:
+    return StageActual("filter", left, elapsed_ns, stage.condition, stage.cost.rows)
+
+
 class _Rows:
     """Conditions evaluated on the dicts, one row after the other."""
 
@@ -113,7 +116,7 @@ class _Rows:
             start = time.perf_counter_ns()
             left = self.surviving(stage.condition, left)
             elapsed = time.perf_counter_ns() - start
-            actuals.append(StageActual("filter", len(left), elapsed, stage.condition))
+            actuals.append(_filtered_by(stage, len(left), elapsed))
         return np.array(left, dtype=np.uint32)
 
     def surviving(self, condition: Condition, ids: Sequence[int]) -> Sequence[int]:
@@ -172,7 +175,7 @@ class _Columns:
                 ids = ids[self.mask(stage.condition, ids, stage.way)]
                 whole, left = False, len(ids)
             elapsed = time.perf_counter_ns() - start
-            actuals.append(StageActual("filter", left, elapsed, stage.condition))
+            actuals.append(_filtered_by(stage, left, elapsed))
         return ids if mask is None else np.flatnonzero(mask).astype(np.uint32)
 
     def mask(self, condition: Condition, ids: RowIds | None, way: Way) -> Mask:

@@ -2,7 +2,7 @@
 
 from .cost_model import CostModel
 from .explanation import Explanation
-from .plan import ExecutionPlan, FilterStage, QueryCost, StageActual, Way
+from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .query_optimizer import CostBasedOptimizer, OptimizedQuery, QueryOptimizer
 from .rules import RULES, RuleFired
 from .statistics import FieldStatistics, QueryStatistics, TableStatistics, gather
@@ -20,7 +20,6 @@ __all__ = [
     "QueryOptimizer",
     "QueryStatistics",
     "RuleFired",
-    "StageActual",
     "TableStatistics",
     "Way",
     "gather",

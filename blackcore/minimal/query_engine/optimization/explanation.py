@@ -6,8 +6,9 @@ import json
 from dataclasses import dataclass
 from html import escape
 
+from ..data import StageActual
 from ..query import StructuredQuery, describe
-from .plan import ExecutionPlan, FilterStage, StageActual, Way, shown_time
+from .plan import ExecutionPlan, FilterStage, Way, shown_time
 from .rules import RuleFired
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple
 
 from ..query import Condition, SortField
 
@@ -105,23 +104,6 @@ class ExecutionPlan:
         spent = sum(stage.cost.nanoseconds for stage in self.filter_stages)
         spent += self.order_cost.nanoseconds if self.order_cost else 0.0
         return QueryCost(spent, self.estimated_rows)
-
-
-class StageActual(NamedTuple):
-    """What a stage did: its kind, the rows it left, the nanoseconds it took, and its condition.
-
-    A tuple, because one is made for every stage of every answer.
-    """
-
-    kind: Literal["filter", "sort", "distinct"]
-    rows: int
-    nanoseconds: int
-    condition: Condition | None = None
-
-    @property
-    def name(self) -> str:
-        """The condition in words, or the kind."""
-        return self.kind if self.condition is None else str(self.condition)
 
 
 def shown_time(nanoseconds: float) -> str:
