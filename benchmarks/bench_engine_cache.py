@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cachetools
 import duckdb
@@ -31,6 +31,8 @@ from blackcore.minimal.query_engine import (
     QueryEngine,
     QueryFilter,
     QueryPagination,
+    QueryResult,
+    SearchConfig,
     SortField,
     StructuredQuery,
 )
@@ -40,6 +42,7 @@ from blackcore.minimal.query_engine.settings import CachePolicy, SearchAwareSett
 from examples.flights import flights_directory
 
 Row = dict[str, Any]
+T = TypeVar("T")
 PAGE = 100
 
 
@@ -96,7 +99,7 @@ def hits(rows: list[Row], rounds: int) -> None:
     print(f"  the query object seen before                    {again:8.1f} us   (at most 15)")
     page = late(page=7)
     assert engine.execute(page).from_cache
-    assert engine.execute(page.model_copy(update={"select": ("dest",)})).from_cache
+    assert engine.execute(page.model_copy(update={"select": ("origin",)})).from_cache
     with tempfile.TemporaryDirectory() as folder:
         before = engine.statistics().answered_from_cache
         asyncio.run(engine.export(seen, Path(folder) / "late.csv"))
@@ -111,9 +114,7 @@ def million() -> None:
     assert len(engine.execute(StructuredQuery("db"))) == 1_000_000
     weight = cache.get_statistics().memory_used_bytes
     assert weight <= 4_200_000
-    print(
-        f"an answer of 1,000,000 rows, kept in               {weight / 1e6:8.2f} MB   (at most 4.2)"
-    )
+    print(f"an answer of 1,000,000 rows                     {weight / 1e6:8.2f} MB   (at most 4.2)")
 
 
 def single_flight(rows: list[Row], threads: int = 4, rounds: int = 20) -> None:
@@ -198,7 +199,7 @@ def replay(rows: list[Row], count: int) -> None:
     spent = dict.fromkeys(("ours", "ours, cold", "DuckDB", "DuckDB, cold"), 0.0)
     hit = dict.fromkeys(("ours", "DuckDB"), 0)
 
-    def timed(name: str, run: Callable[[], Any]) -> Any:  # whatever was asked
+    def timed(name: str, run: Callable[[], T]) -> T:
         start = time.perf_counter()
         result = run()
         spent[name] += time.perf_counter() - start
@@ -223,7 +224,7 @@ def replay(rows: list[Row], count: int) -> None:
         )
 
 
-def _with_data(result: Any) -> Any:
+def _with_data(result: QueryResult) -> QueryResult:
     assert len(result.data) == len(result)
     return result
 
@@ -233,11 +234,13 @@ class AloneEngine:
 
     scores_depend_on_corpus = False
 
-    def calculate_relevance_score(self, item: Row, query_text: str, weights: Any) -> float:
+    def calculate_relevance_score(
+        self, item: Row, query_text: str, weights: dict[str, float]
+    ) -> float:
         """Return the score of one record."""
         return relevance(dict(item), parse(query_text), dict(weights))
 
-    def search(self, query_text: str, data: list[Row], config: Any) -> list[Any]:
+    def search(self, query_text: str, data: list[Row], config: SearchConfig) -> list[Any]:
         """Return the records that match."""
         phrases, weights = parse(query_text), dict(config.field_weights)
         scored = [{"entity": row, "score": relevance(row, phrases, weights)} for row in data]
@@ -246,13 +249,8 @@ class AloneEngine:
 
 def words_of(rows: list[Row]) -> list[str]:
     """Return the words of the records' names, each once."""
-    found = {
-        word
-        for row in rows
-        for path, text in texts(row)
-        if path == "name"
-        for word in fold(text).split()
-    }
+    named = [text for row in rows for path, text in texts(row) if path == "name"]
+    found = {word for text in named for word in fold(text).split()}
     return sorted(word for word in found if len(word) > 2)
 
 
