@@ -185,7 +185,8 @@ def test_a_notebook_shows_the_first_rows_as_a_table() -> None:
     assert "x" * 59 + "…" in html
     assert "x" * 61 not in html
     assert "from cache" in result(ROWS, from_cache=True)._repr_html_()
-    assert '<span style="opacity:0.5">null</span>' in result([{"a": None}])._repr_html_()
+    assert '<td style="opacity:0.5">null</td>' in result([{"a": None}])._repr_html_()
+    assert '<td style="text-align:right">7</td>' in result([{"a": 7}])._repr_html_()
     assert "<table>" in result([])._repr_html_()
 
 

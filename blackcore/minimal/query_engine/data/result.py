@@ -12,7 +12,7 @@ import polars as pl
 
 from ..errors import MissingExtraError
 from ..query.evaluator import projected
-from ..query.values import json_text
+from ..query.values import Kind, json_text, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -157,8 +157,7 @@ class QueryResult:
         names = names[:_SHOWN_FIELDS]
         head = "".join(f"<th>{escape(str(name))}</th>" for name in names)
         body = "".join(
-            f"<tr>{''.join(f'<td>{_cell_html(row.get(name))}</td>' for name in names)}</tr>"
-            for row in shown
+            f"<tr>{''.join(_cell_html(row.get(name)) for name in names)}</tr>" for row in shown
         )
         fields = f", {more} more fields" if more > 0 else ""
         source = "from cache" if self.from_cache else "computed"
@@ -174,9 +173,11 @@ class QueryResult:
 
 def _cell_html(value: object) -> str:
     if value is None:
-        return '<span style="opacity:0.5">null</span>'
+        return '<td style="opacity:0.5">null</td>'
+    align = "right" if kind_of(value) is Kind.NUMBER else "left"
     text = value if isinstance(value, str) else json_text(value)
-    return escape(text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…")
+    shown = escape(text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 1]}…")
+    return f'<td style="text-align:{align}">{shown}</td>'
 
 
 def _shown_null(value: object) -> object:

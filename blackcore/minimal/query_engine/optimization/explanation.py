@@ -112,7 +112,7 @@ class Explanation:
 _WAY_TEXT = {
     Way.ROWS: "row by row",
     Way.COLUMN: "whole column",
-    Way.SURVIVORS: "column, survivors only",
+    Way.SURVIVORS: "column at survivors",
     Way.DISTINCT: "once per distinct value",
 }
 
