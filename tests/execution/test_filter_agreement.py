@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import QueryFilter, QueryOperator
@@ -122,6 +122,7 @@ def test_every_way_tells_of_awkward_values_what_the_evaluator_tells(
 
 
 @pytest.mark.parametrize("kind", sorted(FIELD_KINDS))
+@settings(max_examples=60)
 @given(data=st.data())
 def test_every_way_tells_of_generated_values_what_the_evaluator_tells(
     kind: str, data: st.DataObject

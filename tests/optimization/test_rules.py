@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import FilterGroup, QueryFilter, SortField, StructuredQuery
@@ -63,6 +63,7 @@ def test_all_rules_together_keep_the_meaning(
         assert found(FilterGroup("and", changed), rows) == expected
 
 
+@settings(max_examples=60)
 @given(cases())
 def test_each_rule_alone_keeps_the_meaning_also_under_not(
     case: tuple[list[dict[str, Any]], list[Condition]],
