@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "default",
@@ -10,6 +10,8 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     database=None,
+    # a failing case is shrunk; to explain it takes minutes where a case is a whole engine
+    phases=[Phase.explicit, Phase.generate, Phase.target, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 settings.register_profile("deep", settings.get_profile("default"), max_examples=10_000)

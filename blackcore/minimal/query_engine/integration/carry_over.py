@@ -12,10 +12,11 @@ the old records:
    is all that follows from them: order, ties of the sort fields, the first of equal rows. The
    answer is kept, with the rows' new positions.
 4. Where scores depend on the other records (BM25 does: on how many hold a word, on the average
-   length), the rows are the same and their ranks may not be. One row has one order. For more the
-   search is asked for the new ranks, and the rows are put in the order that these, and the sort
-   fields, give. Where ranks decide more than the order (distinct rows, the first rows only, a
-   least score, weights that may be 0) the answer is let go.
+   length), the rows found are the same and their ranks may not be. A least score, or weights that
+   may be 0, would make the ranks decide which rows are found: such an answer is let go. Sort fields
+   leave ranks nothing to decide, and one row has one order: these are kept. For the rest the search
+   is asked for the new ranks, and the rows put in their order, unless ranks decide more than that
+   (which of equal rows is first, which rows are among the first).
 """
 
 from __future__ import annotations
@@ -26,12 +27,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from ..data import Answer
-from ..execution.sorting import sorted_prefix
 
 if TYPE_CHECKING:
     from ..data import Records, RowIds
     from ..loaders.base import Record
-    from ..query import StructuredQuery
+    from ..query import QuerySearch, StructuredQuery
     from .row_changes import RowChanges
     from .search_reach import SearchReach
 
@@ -79,17 +79,13 @@ class CarryOver:
             return CarriedOver("unproven")
         if self.reach.judges_alone:
             return CarriedOver("kept", Answer(moved, answer.total_rows))
-        ranks_decide_more = (
-            query.distinct
-            or not answer.is_complete
-            or search.min_score > 0
-            or bool(search.field_weights)
-        )
-        if ranks_decide_more:
+        if search.min_score > 0 or search.field_weights:
             return CarriedOver("unproven")
-        if len(moved) <= 1:
+        if query.sort_fields or (answer.is_complete and answer.total_rows <= 1):
             return CarriedOver("kept", Answer(moved, answer.total_rows))
-        ordered = self._ordered_anew(query, moved)
+        if query.distinct or not answer.is_complete:
+            return CarriedOver("unproven")
+        ordered = self._in_new_order(search, query.database, moved)
         if ordered is None:
             return CarriedOver("unproven")
         return CarriedOver("reranked", Answer(ordered, answer.total_rows))
@@ -99,14 +95,8 @@ class CarryOver:
             query.search, self.reaching, query.database
         )
 
-    def _ordered_anew(self, query: StructuredQuery, ids: RowIds) -> RowIds | None:
-        """Return the rows as the executor would order them, None if one is missing."""
-        if query.search is None:
-            return None
-        ranked = self.reach.bound.matches(query.search.text, self.records.rows, query.database).ids
+    def _in_new_order(self, search: QuerySearch, database: str, ids: RowIds) -> RowIds | None:
+        """Return rows in the order of their new ranks, None where one is not found any more."""
+        ranked = self.reach.bound.matches(search.text, self.records.rows, database).ids
         ordered = ranked[np.isin(ranked, ids)]
-        if len(ordered) != len(ids):
-            return None
-        return sorted_prefix(
-            ordered, query.sort_fields, self.records, limit=None, use_columns=False
-        ).copy()
+        return ordered if len(ordered) == len(ids) else None
