@@ -13,7 +13,7 @@ from .cost_model import CostModel
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .plan_cache import PlanCache
-from .rules import RULE_NAMES, RuleContext, RuleFired, needed_sort_fields, rewritten
+from .rules import RULE_NAMES, RuleContext, RuleFired, are_plain, needed_sort_fields, rewritten
 from .selectivity import selectivity
 from .statistics import QueryStatistics
 
@@ -110,6 +110,8 @@ class CostBasedOptimizer:
     def _rewritten(
         self, query: StructuredQuery, statistics: QueryStatistics
     ) -> tuple[tuple[Condition, ...], tuple[RuleFired, ...]]:
+        if are_plain(query.filters):
+            return query.filters, ()
         kinds = {path: state.kind for path, state in statistics.columns.items()}
         context = RuleContext(
             # a field has a column only where no list is on the way in any record

@@ -328,7 +328,7 @@ RULE_NAMES: Final = frozenset(rule.__name__ for rule in RULES)
 _MAX_PASSES = 4
 
 
-def _are_plain(conditions: Sequence[Condition]) -> bool:
+def are_plain(conditions: Sequence[Condition]) -> bool:
     """Return whether no rule can fire: filters on different fields, none of which can be simpler.
 
     Most questions are so, and the rules would cost more than a small database's answer.
@@ -355,8 +355,6 @@ def rewritten(
     switched_off: frozenset[str] = frozenset(),
 ) -> tuple[tuple[Condition, ...], tuple[RuleFired, ...]]:
     """Return AND-ed conditions rewritten until no rule changes anything, and what changed them."""
-    if _are_plain(conditions):
-        return tuple(conditions), ()
     rules = [rule for rule in RULES if rule.__name__ not in switched_off]
     try:
         root, fired = _fixed_point(FilterGroup("and", tuple(conditions)), rules, context)
