@@ -174,7 +174,7 @@ class SelfTuningCache(MemoryCache):
     ) -> TuningStep | None:
         if (target_mb < size_mb) != (available_bytes < self.tuning.min_available_mb * _MB):
             return None  # somebody resized it beyond the bounds, which is his right
-        if target_mb == size_mb:
+        if int(target_mb * _MB) == self.max_bytes:
             return None
         self.resize(target_mb)
         step = TuningStep(

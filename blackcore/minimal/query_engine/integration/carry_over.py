@@ -81,10 +81,12 @@ class CarryOver:
             return CarriedOver("kept", Answer(moved, answer.total_rows))
         if search.min_score > 0 or search.field_weights:
             return CarriedOver("unproven")
-        if query.sort_fields or (answer.is_complete and answer.total_rows <= 1):
+        if query.sort_fields:
             return CarriedOver("kept", Answer(moved, answer.total_rows))
         if query.distinct or not answer.is_complete:
             return CarriedOver("unproven")
+        if answer.total_rows <= 1:
+            return CarriedOver("kept", Answer(moved, answer.total_rows))
         ordered = self._in_new_order(search, query.database, moved)
         if ordered is None:
             return CarriedOver("unproven")
