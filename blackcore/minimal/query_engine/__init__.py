@@ -43,6 +43,7 @@ from .errors import (
     UnknownFieldError,
 )
 from .export import CsvOptions, ExportProgress, JsonOptions, StreamingExporter
+from .integration import CacheWarmer, QueryLog, SearchAwareCacheOptimizer
 from .loaders import DataLoader, JSONDataLoader, LoadProgress, VersionedDataLoader
 from .optimization import (
     CostBasedOptimizer,
@@ -68,13 +69,17 @@ from .query import (
 from .search import FullTextSearch, SearchConfig, SearchMatch, TantivySearch, TextSearchEngine
 from .settings import (
     CacheSettings,
+    CacheTuningSettings,
     EngineSettings,
     ExecutionSettings,
     ExportSettings,
     LoaderSettings,
     ProfilerSettings,
+    QueryLogSettings,
+    SearchAwareSettings,
     SearchSettings,
     SlowQueryLogSettings,
+    WarmingSettings,
 )
 
 __all__ = [
@@ -86,6 +91,8 @@ __all__ = [
     "CacheManager",
     "CacheSettings",
     "CacheStatistics",
+    "CacheTuningSettings",
+    "CacheWarmer",
     "CacheWeightError",
     "CachedResult",
     "CostBasedOptimizer",
@@ -128,7 +135,9 @@ __all__ = [
     "QueryEngineError",
     "QueryError",
     "QueryFilter",
+    "QueryLog",
     "QueryLogError",
+    "QueryLogSettings",
     "QueryObserver",
     "QueryOperator",
     "QueryOptimizer",
@@ -138,6 +147,8 @@ __all__ = [
     "QueryResult",
     "QuerySearch",
     "QueryStatistics",
+    "SearchAwareCacheOptimizer",
+    "SearchAwareSettings",
     "SearchConfig",
     "SearchError",
     "SearchMatch",
@@ -157,6 +168,7 @@ __all__ = [
     "UnknownDatabaseError",
     "UnknownFieldError",
     "VersionedDataLoader",
+    "WarmingSettings",
     "cached",
     "field",
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from .operators import QueryOperator, fuzzy_operand
 from .values import folded, instant_of
@@ -81,8 +81,10 @@ def condition_text(condition: Condition) -> str:
 
 def _filter_text(condition: QueryFilter) -> str:
     operator, value, field = condition.operator, condition.value, condition.field
-    if value is None or not condition.case_sensitive or operator in _PARTICULAR:
+    if not condition.case_sensitive or operator in _PARTICULAR:
         return _particular_text(condition)
+    if value is None:
+        return f"{_NAMES[_EQUALITIES.get(operator, operator)]}{len(field)}:{field}z"
     # the two kinds that most filters compare with, without a call
     kind = type(value)
     if kind is str:
@@ -121,15 +123,23 @@ def _has_text(value: object) -> bool:
 def _members_text(members: Sequence[object]) -> str:
     """Return the canonical text of a list whose order does not matter."""
     kinds = set(map(type, members))
-    if kinds == {int}:  # as `canonical_text`, without a call for each
-        texts = {f"n{member:x};" for member in members}
-    elif kinds == {str}:
+    if kinds and kinds <= {int, float}:
+        ordered = sorted(set(members))  # type: ignore[type-var]  # numbers
+        whole = all(map(_is_whole, ordered)) if float in kinds else True
+        if whole and ordered[0] >= _INT64_MIN and ordered[-1] <= _INT64_MAX:  # type: ignore[operator]  # numbers
+            return str([int(cast("float", number)) for number in ordered])
+    if kinds == {str}:  # as `canonical_text`, without a call for each
         texts = {f"s{len(member)}:{member}" for member in members}  # type: ignore[arg-type]  # a str
     else:
         texts = set(map(canonical_text, members))
     return "".join(sorted(texts))
 
 
+def _is_whole(number: object) -> bool:
+    return type(number) is int or cast("float", number).is_integer()
+
+
+_INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
 _FUZZY: Final = QueryOperator.FUZZY
 _REGEX: Final = QueryOperator.REGEX
 _UNORDERED: Final = frozenset({QueryOperator.IN, QueryOperator.NOT_IN})
