@@ -37,12 +37,10 @@ class FieldTypes:
     Attributes:
         types: the types of the values that its path reaches; `NoneType` for missing ones.
         through_list: whether a list is on the way in some row.
-        is_key: whether the path is one key of every row, with no walk needed.
     """
 
     types: frozenset[type]
     through_list: bool
-    is_key: bool
 
     @property
     def is_plain(self) -> bool:
@@ -57,7 +55,7 @@ def cells_of(rows: Sequence[Row], path: str) -> tuple[list[object], FieldTypes]:
     """
     if "." not in path:
         cells: list[object] = [row.get(path) for row in rows]
-        return cells, FieldTypes(frozenset(map(type, cells)), through_list=False, is_key=True)
+        return cells, FieldTypes(frozenset(map(type, cells)), through_list=False)
     return _walked_cells(rows, path)
 
 
@@ -66,9 +64,9 @@ def _walked_cells(rows: Sequence[Row], path: str) -> tuple[list[object], FieldTy
     if any(through_list for _, through_list in walked):
         lists: list[object] = [found or [None] for found, _ in walked]
         types = frozenset(type(value) for found in lists for value in found)  # type: ignore[attr-defined]  # lists, as made above
-        return lists, FieldTypes(types, through_list=True, is_key=False)
+        return lists, FieldTypes(types, through_list=True)
     cells = [found[0] if found else None for found, _ in walked]
-    return cells, FieldTypes(frozenset(map(type, cells)), through_list=False, is_key=False)
+    return cells, FieldTypes(frozenset(map(type, cells)), through_list=False)
 
 
 class NumberColumn:

@@ -18,7 +18,7 @@ from ..data import (
     StringColumn,
 )
 from ..query import QueryFilter, QueryOperator
-from ..query.operators import COMPLEMENT_OF
+from ..query.operators import COMPLEMENT_OF, ORDERINGS
 from .text_masks import Selection, string_mask
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..data.columns import Mask, SortKeys
 
 _INT64_MIN, _INT64_MAX = -(2**63), 2**63 - 1
-_ORDERINGS = frozenset({QueryOperator.GT, QueryOperator.GTE, QueryOperator.LT, QueryOperator.LTE})
 
 
 def mask_of(
@@ -113,7 +112,7 @@ def _raw_number_mask(operator: QueryOperator, operand: object, values: SortKeys)
         return None if above is None or below is None else above & below
     if isinstance(operand, Decimal):
         return None
-    if type(operand) not in (int, float) or operator not in (QueryOperator.EQUALS, *_ORDERINGS):
+    if type(operand) not in (int, float) or operator not in (QueryOperator.EQUALS, *ORDERINGS):
         return np.zeros(len(values), dtype=np.bool_)  # other types never match numbers
     return _compare_numbers(operator, cast("int | float", operand), values)
 

@@ -11,13 +11,12 @@ import polars as pl
 from ..data import RowIds, StringColumn
 from ..data.columns import Mask
 from ..query import QueryFilter, QueryOperator
+from ..query.operators import ORDERINGS
 from ..query.patterns import compile_pattern
 from .predicates import Test, fuzzy_mask, plain_test
 
 Selection: TypeAlias = RowIds | None
 """Positions of the rows in question, None for all."""
-
-_ORDERINGS = frozenset({QueryOperator.GT, QueryOperator.GTE, QueryOperator.LT, QueryOperator.LTE})
 
 
 def string_mask(
@@ -105,7 +104,7 @@ def _native_string_mask(
         return _filled(series == operand)
     if operator is QueryOperator.CONTAINS:
         return _filled(series.str.contains(operand, literal=True))
-    if operator in _ORDERINGS:
+    if operator in ORDERINGS:
         return _filled(_POLARS_ORDERINGS[operator](series, operand))
     return None
 

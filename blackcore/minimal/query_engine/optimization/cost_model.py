@@ -11,20 +11,11 @@ from typing import TYPE_CHECKING
 from ..query import Condition, QueryFilter, QueryOperator
 from ..query.operators import COMPLEMENT_OF
 from ..query.patterns import compile_pattern
+from .logic import RANGES
 from .plan import Way
 
 if TYPE_CHECKING:
     from .statistics import ColumnState, FieldStatistics, TableStatistics
-
-_ORDERINGS = frozenset(
-    {
-        QueryOperator.GT,
-        QueryOperator.GTE,
-        QueryOperator.LT,
-        QueryOperator.LTE,
-        QueryOperator.BETWEEN,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +153,7 @@ class CostModel:
             return self.contains_ns, self.gather_ns
         if operator is QueryOperator.IN:
             return self.row_test_ns, self.gather_ns
-        if operator in _ORDERINGS and not isinstance(condition.value, str | tuple):
+        if operator in RANGES and not isinstance(condition.value, str | tuple):
             return self.spec_test_ns, self.gather_ns  # dates, read from each text
         return self.string_compare_ns, self.gather_ns
 
@@ -175,6 +166,6 @@ class CostModel:
 
 def _is_answered_by_codes(condition: QueryFilter) -> bool:
     operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
-    compares = operator in _ORDERINGS or operator is QueryOperator.EQUALS
+    compares = operator in RANGES or operator is QueryOperator.EQUALS
     is_text = isinstance(condition.value, str | tuple)
     return compares and is_text and condition.case_sensitive

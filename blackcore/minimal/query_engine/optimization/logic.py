@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
-from ..query.fingerprint import condition_text
+from ..query.operators import ORDERINGS
 
 EVERYTHING = FilterGroup("and", ())
 """Holds for every record."""
@@ -14,15 +14,7 @@ NOTHING = FilterGroup("or", ())
 """Holds for no record."""
 
 EQUALITIES = frozenset({QueryOperator.EQUALS, QueryOperator.IN})
-RANGES = frozenset(
-    {
-        QueryOperator.GT,
-        QueryOperator.GTE,
-        QueryOperator.LT,
-        QueryOperator.LTE,
-        QueryOperator.BETWEEN,
-    }
-)
+RANGES = ORDERINGS | {QueryOperator.BETWEEN}
 
 
 def is_everything(condition: Condition) -> bool:
@@ -56,8 +48,3 @@ def members_of(condition: Condition, mode: str) -> tuple[Condition, ...]:
     if isinstance(condition, FilterGroup) and condition.mode == mode and not condition.negate:
         return condition.filters
     return (condition,)
-
-
-def same(left: Condition, right: Condition) -> bool:
-    """Return whether two conditions ask the same, as far as can be read off them."""
-    return left == right or condition_text(left) == condition_text(right)

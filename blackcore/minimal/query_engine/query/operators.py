@@ -35,6 +35,11 @@ class QueryOperator(StrEnum):
     FUZZY = "fuzzy"
 
 
+ORDERINGS: Final = frozenset(
+    {QueryOperator.GT, QueryOperator.GTE, QueryOperator.LT, QueryOperator.LTE}
+)
+"""The operators that compare with one bound."""
+
 COMPLEMENT_OF: Final[dict[QueryOperator, QueryOperator]] = {
     QueryOperator.NOT_EQUALS: QueryOperator.EQUALS,
     QueryOperator.NOT_CONTAINS: QueryOperator.CONTAINS,
