@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -242,12 +243,71 @@ def test_what_is_no_loader_is_refused_with_what_it_needs(thing: Any) -> None:
 
 def test_whoever_holds_a_loader_shares_its_databases() -> None:
     shelf, other = Shelf(a=ROWS), Shelf(a=ROWS)
-    databases = databases_of(shelf)
-    assert databases_of(shelf) is databases
-    assert databases_of(other) is not databases
+    databases, ledger = databases_of(shelf), Ledger()
     records = databases.current("a")
+    databases_of(shelf).tell(ledger.let_go)
+    assert databases_of(shelf).current("a") is records
+    assert databases_of(other).current("a") is not records
+    assert databases_of(other).current("a").version != records.version
+    databases.forget()
+    assert ledger.gone == [records]
+    assert databases_of(shelf).loaded == {}
+
+
+class EqualToAll(Shelf):
+    """A loader without a hash, equal to whatever it is compared with."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = None  # type: ignore[assignment]  # as a dataclass has it
+
+
+@pytest.mark.parametrize("kind", [Shelf, VersionedShelf, EqualToAll])
+def test_records_stay_with_their_loader_when_nobody_else_holds_them(kind: type[Shelf]) -> None:
+    shelf, other = kind(a=ROWS), kind(a=ROWS)
+    versions = [databases_of(each).current("a").version for each in (shelf, other)]
+    gc.collect()
+    assert [databases_of(each).current("a").version for each in (shelf, other)] == versions
+    assert len(set(versions)) == 2
+    assert shelf.loads == ["a"]
+
+
+def test_records_go_with_their_loader() -> None:
+    shelf = Shelf(a=ROWS)
+    loader, records = weakref.ref(shelf), weakref.ref(databases_of(shelf).current("a"))
+    gc.collect()
+    assert records() is not None
+    del shelf
+    gc.collect()
+    assert loader() is None
+    assert records() is None
+
+
+def test_a_loader_without_weak_references_has_its_records_while_somebody_holds_them() -> None:
+    class Slotted:
+        __slots__ = ("loads",)
+
+        def __init__(self) -> None:
+            self.loads = 0
+
+        def load_database(self, name: str) -> Any:
+            self.loads += 1
+            return ROWS
+
+        def get_available_databases(self) -> list[str]:
+            return ["a"]
+
+        def refresh_cache(self, name: str | None = None) -> None:
+            """Nothing is kept."""
+
+    slotted = Slotted()
+    databases = databases_of(slotted)
+    records = weakref.ref(databases.current("a"))
+    assert databases_of(slotted).current("a") is records()
+    assert slotted.loads == 1
     del databases
     gc.collect()
-    again = databases_of(shelf)
-    assert again.loader is shelf
-    assert records.version not in {each.version for each in again.loaded.values()}
+    assert records() is None
+    assert len(databases_of(slotted).current("a")) == 2
+    assert slotted.loads == 2

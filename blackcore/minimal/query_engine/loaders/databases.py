@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import count
-from weakref import WeakMethod, WeakValueDictionary
+from weakref import WeakMethod, WeakValueDictionary, finalize
 
 from ..data import Records
 from ..errors import LoaderContractError, QueryEngineError
@@ -15,18 +17,49 @@ from .base import DataLoader, VersionedDataLoader, checked_records
 
 
 def databases_of(loader: DataLoader) -> Databases:
-    """Return the databases of a loader, the same for all who hold that loader at a time.
+    """Return the databases of a loader, whose versions are the same for all who ask.
 
-    So the engines over one loader load each version once, and know each other's by its name.
+    So the engines over one loader load each version once, at a time or one after another, and find
+    each other's answers in a cache that they share. It is the loader that keeps its records alive:
+    they go with it, or when they are forgotten (`QueryEngine.refresh`) or replaced. A loader that
+    cannot be referred to weakly has them as long as some engine over it lives. (Records that refer
+    back to their loader, which JSON cannot, keep both for good.)
 
     Raises:
         LoaderContractError: the loader lacks a method.
     """
     with _known_guard:
-        found = _known.get(id(loader))
-        if found is None or found.loader is not loader:
-            found = _known[id(loader)] = Databases(loader)
-        return found
+        known = _known.get(id(loader))
+        databases = Databases(loader, known)
+        if known is None:
+            _keep(databases)
+        return databases
+
+
+@dataclass(eq=False)
+class _Versions:
+    """What is known of the databases of one loader. It must not hold the loader itself."""
+
+    loaded: dict[str, tuple[str, Records]] = field(default_factory=dict)
+    locks: dict[str, threading.Lock] = field(default_factory=dict)
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    forgotten: Counter[str] = field(default_factory=Counter)
+    listeners: list[WeakMethod[Callable[[Records], None]]] = field(default_factory=list)
+    generations: Iterator[int] = field(default_factory=lambda: count(1))
+    # loaders may share a cache: their versions must not look alike
+    token: str = field(default_factory=lambda: secrets.token_hex(4))
+
+
+def _keep(databases: Databases) -> None:
+    """Have what is known of a loader live as long as the loader does."""
+    versions = _known[id(databases.loader)] = databases.versions
+    with suppress(TypeError):  # it has no weak references: then as long as some Databases does
+        # whoever waits for the loader's end holds this until then; nor hash nor == is asked of it
+        finalize(databases.loader, _let_versions_go, versions).atexit = False
+
+
+def _let_versions_go(versions: _Versions) -> None:
+    """Nothing: that the loader is gone lets go of what was held for it."""
 
 
 class Databases:
@@ -36,7 +69,7 @@ class Databases:
     stay until `refresh`. Thread-safe: each version is loaded once, however many threads ask.
     """
 
-    def __init__(self, loader: DataLoader) -> None:
+    def __init__(self, loader: DataLoader, versions: _Versions | None = None) -> None:
         if not isinstance(loader, DataLoader):
             raise LoaderContractError(
                 f"{type(loader).__name__} is not a loader; it needs the methods "
@@ -44,14 +77,11 @@ class Databases:
             )
         self.loader = loader
         self._versioned = loader if isinstance(loader, VersionedDataLoader) else None
-        self._loaded: dict[str, tuple[str, Records]] = {}
-        self._locks: dict[str, threading.Lock] = {}
-        self._guard = threading.Lock()
-        self._forgotten: Counter[str] = Counter()
-        self._listeners: list[WeakMethod[Callable[[Records], None]]] = []
-        self._generations = count(1)
-        # loaders may share a cache: their versions must not look alike
-        self._token = secrets.token_hex(4)
+        self.versions = versions = versions or _Versions()
+        self._loaded = versions.loaded
+        self._locks = versions.locks
+        self._guard = versions.guard
+        self._forgotten = versions.forgotten
 
     def current(self, name: str) -> Records:
         """Return the records of a database as it is now.
@@ -77,7 +107,7 @@ class Databases:
         version = self._version(name)
         rows = checked_records(self.loader, name)
         # the generation tells apart versions that a loader cannot
-        generation = f"{self._token}.{next(self._generations)}"
+        generation = f"{self.versions.token}.{next(self.versions.generations)}"
         records = Records(name, rows, f"{generation}.{version}")
         with self._guard:
             if self._forgotten[name] != forgotten:
@@ -137,11 +167,12 @@ class Databases:
         It is called after newer records, if any, can be had. Its object is not kept alive.
         """
         with self._guard:
-            self._listeners = [known for known in self._listeners if known() is not None]
-            self._listeners.append(WeakMethod(listener))
+            listeners = self.versions.listeners
+            listeners[:] = [known for known in listeners if known() is not None]
+            listeners.append(WeakMethod(listener))
 
     def _let_go(self, records: Records) -> None:
-        for reference in list(self._listeners):
+        for reference in list(self.versions.listeners):
             listener = reference()
             if listener is not None:
                 listener(records)
@@ -152,6 +183,6 @@ class Databases:
         return {name: records for name, (_, records) in list(self._loaded.items())}
 
 
-# while somebody holds them; an id is free for another loader after that
-_known: WeakValueDictionary[int, Databases] = WeakValueDictionary()
+# an id is free for another loader once its versions are gone
+_known: WeakValueDictionary[int, _Versions] = WeakValueDictionary()
 _known_guard = threading.Lock()
