@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.cache_contenders import OURS, PEERS
 from benchmarks.cache_hit_ratios import (
+    LIBCACHESIM_MISSING,
     REPLAYS,
     load_pairs,
     load_traces,
@@ -76,6 +77,8 @@ def show_memory(entries: int, names: Sequence[str]) -> None:
 def show_hit_ratios(folder: Path | None, requests: int) -> None:
     print(f"\nhit ratio in %, capacity as % of the distinct keys\n  {'':32}", end="")
     print("".join(f"{name:>20}" for name in REPLAYS))
+    if LIBCACHESIM_MISSING is not None:
+        print(f"  libcachesim is left out: {LIBCACHESIM_MISSING}")
     for name, trace in load_traces(folder, requests).items():
         distinct = len(set(trace))
         for share in (1, 5, 10):

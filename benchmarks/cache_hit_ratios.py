@@ -13,12 +13,18 @@ from heapq import heappop, heappush
 from pathlib import Path
 
 import cachebox
-import libcachesim
 import moka_py
 import numpy as np
 import theine
 
 from blackcore.minimal.query_engine.cache import MemoryCache
+
+try:
+    import libcachesim
+except ImportError as error:  # its wheel needs GLib from the system, which pip cannot bring
+    LIBCACHESIM_MISSING: str | None = str(error)
+else:
+    LIBCACHESIM_MISSING = None
 
 Replay = Callable[[Sequence[int], int], float]
 
@@ -152,6 +158,8 @@ REPLAYS: dict[str, Replay] = {
     "cachebox LFU": _cachebox,
     "optimum": optimum,
 }
+if LIBCACHESIM_MISSING is not None:
+    del REPLAYS["libcachesim S3FIFO"]
 
 
 def saved_by(policy: str, pairs: Sequence[tuple[int, int]], kind: str, share: float) -> float:
