@@ -35,7 +35,7 @@ from blackcore.minimal.query_engine import (
     UnknownFieldError,
     field,
 )
-from blackcore.minimal.query_engine.data import Answer, QueryResult
+from blackcore.minimal.query_engine.data import Answer, QueryResult, Records
 from blackcore.minimal.query_engine.errors import did_you_mean
 from blackcore.minimal.query_engine.query import QueryOperator, evaluate, holds, projected
 from blackcore.minimal.query_engine.query.patterns import compile_pattern
@@ -61,7 +61,7 @@ ROWS = [{"a": n, "k": 1, "t": f"word{n}"} for n in range(5)]
 
 def result(*cells: Any) -> QueryResult:
     rows = [{"x": cell} for cell in cells]
-    return QueryResult(rows, np.arange(len(rows), dtype=np.uint32), len(rows))
+    return QueryResult(Records("db", rows), np.arange(len(rows), dtype=np.uint32), len(rows))
 
 
 def deep(levels: int) -> Any:

@@ -17,7 +17,7 @@ QUERY = StructuredQuery(database="d")
 
 def result(*, from_cache: bool = False) -> QueryResult:
     return QueryResult(
-        [{"n": 1}, {"n": 2}],
+        Records("d", [{"n": 1}, {"n": 2}]),
         np.array([1], dtype=np.uint32),
         2,
         from_cache=from_cache,

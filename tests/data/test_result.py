@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from blackcore.minimal.query_engine import MissingExtraError
-from blackcore.minimal.query_engine.data import Answer, QueryResult
+from blackcore.minimal.query_engine.data import Answer, QueryResult, Records
 from blackcore.minimal.query_engine.query import projected
 from tests.strategies import databases
 
@@ -26,7 +26,7 @@ ROWS: list[dict[str, Any]] = [
 def result(rows: list[dict[str, Any]], ids: list[int] | None = None, **parts: Any) -> QueryResult:
     chosen = list(range(len(rows))) if ids is None else ids
     parts.setdefault("total_count", len(chosen))
-    return QueryResult(rows, np.array(chosen, dtype=np.uint32), **parts)
+    return QueryResult(Records("db", rows), np.array(chosen, dtype=np.uint32), **parts)
 
 
 def test_the_rows_are_the_loaders_own_in_the_order_chosen() -> None:

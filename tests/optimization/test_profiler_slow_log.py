@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import QueryEngine, QueryFilter, StructuredQuery, field
-from blackcore.minimal.query_engine.data import QueryResult
+from blackcore.minimal.query_engine.data import QueryResult, Records
 from blackcore.minimal.query_engine.data.observer import AnsweredQuery, QueryObserver
 from blackcore.minimal.query_engine.errors import QueryLogError, SettingsError
 from blackcore.minimal.query_engine.optimization.profiling import SlowQuery, SlowQueryLog
@@ -82,8 +82,9 @@ def test_threshold_of_zero_notes_everything() -> None:
 def test_results_can_be_recorded_by_hand() -> None:
     log = log_of(threshold_ms=10)
     for elapsed_ms in (9.0, 11.0):
+        none = np.array([], dtype=np.uint32)
         result = QueryResult(
-            [], np.array([], dtype=np.uint32), 0, execution_time_ms=elapsed_ms, from_cache=True
+            Records("db", []), none, 0, execution_time_ms=elapsed_ms, from_cache=True
         )
         log.record(QUERY, result)
     [entry] = log.entries()

@@ -432,3 +432,9 @@ def test_a_condition_is_one_of_two_models() -> None:
     assert set(get_args(Condition)) == {QueryFilter, FilterGroup}
     assert not AA.is_group
     assert FilterGroup().is_group
+
+
+def test_a_field_selected_twice_is_there_once() -> None:
+    query = StructuredQuery(database="d", select=["b", "a", "b"])
+    assert query.select == ("b", "a")
+    assert query == StructuredQuery(database="d", select=["b", "a"])

@@ -165,8 +165,7 @@ class QueryEngine:
             ExportError: the file cannot be written; what was there before is untouched.
         """
         result = await self.execute_async(query)
-        arguments.setdefault("total_rows", len(result))
-        return await self.exporter.export_async(result.chunks(), path, options=options, **arguments)
+        return await self.exporter.export_async(result, path, options=options, **arguments)
 
     def export_sync(
         self,
@@ -306,7 +305,7 @@ class _Run:
     ) -> QueryResult:
         page = query.pagination
         return QueryResult(
-            rows=records.rows,
+            records=records,
             ids=answer.ids if page is None else answer.ids[page.start : page.stop],
             total_count=answer.total_rows,
             page=1 if page is None else page.page,

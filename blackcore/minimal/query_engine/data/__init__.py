@@ -1,5 +1,6 @@
 """Rows as the loader gave them, columns derived from them on demand, and chosen rows."""
 
+from .built_columns import ResultColumns
 from .columns import BoolColumn, Column, FieldTypes, NumberColumn, Row, RowIds, StringColumn
 from .observer import AnsweredQuery, QueryObserver
 from .records import Records
@@ -16,6 +17,7 @@ __all__ = [
     "QueryObserver",
     "QueryResult",
     "Records",
+    "ResultColumns",
     "Row",
     "RowIds",
     "StageActual",

@@ -15,11 +15,13 @@ from ..query.evaluator import projected
 from ..query.values import Kind, json_text, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
-    from .columns import Row, RowIds
+    from .columns import RowIds
+    from .records import Records
+from .built_columns import ResultColumns, result_columns
 from .frames import series_of
 from .stages import StageActual
 
@@ -64,7 +66,7 @@ class QueryResult:
     changing one changes the database for everybody.
 
     Attributes:
-        rows: the database's records.
+        records: the database's version that was asked.
         ids: positions of the chosen ones, in order.
         total_count: rows of all pages together.
         page: the page's number, from 1; 1 where all rows were asked for.
@@ -77,7 +79,7 @@ class QueryResult:
             empty for an answer that was there already.
     """
 
-    rows: Sequence[Row] = field(repr=False)
+    records: Records = field(repr=False)
     ids: RowIds = field(repr=False)
     total_count: int
     page: int = 1
@@ -94,7 +96,7 @@ class QueryResult:
         return self._picked(self.ids.tolist())
 
     def _picked(self, ids: list[int]) -> list[dict[str, object]]:
-        rows = self.rows
+        rows = self.records.rows
         if self.select is None:
             return cast("list[dict[str, object]]", list(map(rows.__getitem__, ids)))
         select = self.select
@@ -109,6 +111,14 @@ class QueryResult:
         """Yield the rows in lists of at most `chunk_rows`, picked as they are asked for."""
         for start in range(0, len(self.ids), chunk_rows):
             yield self._picked(self.ids[start : start + chunk_rows].tolist())
+
+    def built_columns(self) -> ResultColumns | None:
+        """Return the rows as columns that exist already, None where not all do.
+
+        None too where columns would not say all that the rows do: fields of several types, records
+        whose keys differ, NaN. What was changed in the records' dicts since is not in the columns.
+        """
+        return result_columns(self.records, self.ids, self.select)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -131,7 +141,11 @@ class QueryResult:
 
         Fields that only some rows have are there, null elsewhere. A field becomes JSON text where
         no Polars type holds all its values as they are: several types, objects with differing keys.
+        Taken from columns where they exist.
         """
+        built = self.built_columns()
+        if built is not None:
+            return built.to_polars()
         return pl.DataFrame([series_of(str(name), self._cells(name)) for name in self.field_names])
 
     def to_pandas(self) -> pd.DataFrame:

@@ -77,6 +77,10 @@ class QuerySearch(QueryModel):
         ) -> None: ...
 
 
+def _each_once(paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(paths))
+
+
 def _as_search(value: object) -> object:
     return QuerySearch(value) if isinstance(value, str) else value
 
@@ -89,7 +93,7 @@ class StructuredQuery(QueryModel):
         filters: conditions that must all hold.
         sort_fields: the first decides, later ones break its ties.
         pagination: the page wanted; None means all rows.
-        select: the fields returned; None means the whole record.
+        select: the fields returned, each once; None means the whole record.
         distinct: return each row once, comparing what is returned.
         search: text to look for (a string, or a `QuerySearch`).
     """
@@ -98,7 +102,9 @@ class StructuredQuery(QueryModel):
     filters: tuple[AnyCondition, ...] = ()
     sort_fields: tuple[SortField, ...] = ()
     pagination: QueryPagination | None = None
-    select: Annotated[tuple[FieldPath, ...], Field(min_length=1)] | None = None
+    select: (
+        Annotated[tuple[FieldPath, ...], Field(min_length=1), AfterValidator(_each_once)] | None
+    ) = None
     distinct: bool = False
     search: Annotated[QuerySearch, BeforeValidator(_as_search)] | None = None
 
