@@ -21,6 +21,7 @@ NAMES = [
     "CacheWarmer",
     "CacheWeightError",
     "CachedResult",
+    "CoordinationError",
     "CostBasedOptimizer",
     "CsvOptions",
     "DataDirectoryError",
@@ -86,6 +87,7 @@ NAMES = [
     "SlowQueryLog",
     "SlowQueryLogSettings",
     "SortField",
+    "StatusUpdate",
     "StreamingExporter",
     "StructuredQuery",
     "TaggedCacheManager",
@@ -97,18 +99,20 @@ NAMES = [
     "WarmingSettings",
     "cached",
     "field",
+    "update_agent_status",
 ]
 PROMISED = """
     QueryEngine StructuredQuery QueryFilter FilterGroup SortField QueryPagination QueryOperator
     field QueryResult MemoryCache CacheManager CacheStatistics DataLoader JSONDataLoader
     TextSearchEngine SearchConfig CostBasedOptimizer QueryOptimizer StreamingExporter
-    QueryEngineError
+    QueryEngineError update_agent_status
 """
 MODULES = {
     "cache.memory_cache": "MemoryCache",
     "cache.base": "CacheManager",
     "optimization.query_optimizer": "CostBasedOptimizer",
     "export.streaming_exporter": "StreamingExporter",
+    "integration.coordination": "update_agent_status",
     "loaders": "DataLoader",
     "search": "TextSearchEngine",
 }
@@ -144,7 +148,8 @@ def test_modules_that_others_import_from_are_where_they_look(module: str, name: 
 
 
 @pytest.mark.parametrize(
-    "folder", ["cache", "data", "export", "loaders", "optimization", "query", "search"]
+    "folder",
+    ["cache", "data", "export", "integration", "loaders", "optimization", "query", "search"],
 )
 def test_every_folder_says_what_it_gives(folder: str) -> None:
     module = importlib.import_module(f"blackcore.minimal.query_engine.{folder}")

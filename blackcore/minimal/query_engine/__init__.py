@@ -17,6 +17,7 @@ from .errors import (
     CacheError,
     CacheKeyError,
     CacheWeightError,
+    CoordinationError,
     DatabaseFormatError,
     DatabaseReadError,
     DataDirectoryError,
@@ -43,7 +44,13 @@ from .errors import (
     UnknownFieldError,
 )
 from .export import CsvOptions, ExportProgress, JsonOptions, StreamingExporter
-from .integration import CacheWarmer, QueryLog, SearchAwareCacheOptimizer
+from .integration import (
+    CacheWarmer,
+    QueryLog,
+    SearchAwareCacheOptimizer,
+    StatusUpdate,
+    update_agent_status,
+)
 from .loaders import DataLoader, JSONDataLoader, LoadProgress, VersionedDataLoader
 from .optimization import (
     CostBasedOptimizer,
@@ -95,6 +102,7 @@ __all__ = [
     "CacheWarmer",
     "CacheWeightError",
     "CachedResult",
+    "CoordinationError",
     "CostBasedOptimizer",
     "CsvOptions",
     "DataDirectoryError",
@@ -160,6 +168,7 @@ __all__ = [
     "SlowQueryLog",
     "SlowQueryLogSettings",
     "SortField",
+    "StatusUpdate",
     "StreamingExporter",
     "StructuredQuery",
     "TaggedCacheManager",
@@ -171,4 +180,5 @@ __all__ = [
     "WarmingSettings",
     "cached",
     "field",
+    "update_agent_status",
 ]

@@ -23,6 +23,7 @@
     │   ├── CacheWeightError (ValueError)       a value that cannot be weighed
     │   └── SingleFlightError (RuntimeError)    computations that would wait for each other for ever
     ├── ProfileError (ValueError)               what cannot be profiled, or was not recorded
+    ├── CoordinationError (OSError)             a shared status that cannot be read or written
     ├── QueryLogError (OSError)                 a query log that cannot be read or written
     └── ExportError                             a file or stream that could not be written
         ├── ExportPathError (OSError)           a target that cannot be written
@@ -195,6 +196,10 @@ class ProfileError(QueryEngineError, ValueError):
 
 class QueryLogError(QueryEngineError, OSError):
     """A query log that is a directory, cannot be written, or is of a version not known here."""
+
+
+class CoordinationError(QueryEngineError, OSError):
+    """A shared status, or results for it, that cannot be read or written, or told what to say."""
 
 
 class ExportError(QueryEngineError):

@@ -1,5 +1,6 @@
-"""Where the engine meets what is around it: what was asked before, and what is searched for."""
+"""Where the engine meets what is around it: what was asked, is searched for, and is done."""
 
+from .coordination import StatusUpdate, read_status, refresh_metrics, update_agent_status
 from .query_log import LoggedQuestion, QueryLog, default_path
 from .search_aware import InvalidationReport, SearchAwareCacheOptimizer
 from .warming import (
@@ -17,8 +18,12 @@ __all__ = [
     "QueryExecutor",
     "QueryLog",
     "SearchAwareCacheOptimizer",
+    "StatusUpdate",
     "WarmingFailure",
     "WarmingProgress",
     "WarmingReport",
     "default_path",
+    "read_status",
+    "refresh_metrics",
+    "update_agent_status",
 ]

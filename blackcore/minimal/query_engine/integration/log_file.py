@@ -13,14 +13,12 @@ import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from ..errors import QueryLogError
-
-if os.name == "posix":
-    import fcntl
+from .file_lock import locked
 
 _log = logging.getLogger(__name__)
 
@@ -202,16 +200,12 @@ class LogFile:
                 f"query log {str(self.path)!r} is a directory; name a file, such as "
                 f"{str(self.path / 'queries.jsonl')!r}"
             )
-        try:
-            descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
-        except OSError as error:
-            raise self._unusable(error) from error
-        try:
-            if os.name == "posix":
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(beside, mode=_OWNER_ONLY))
+            except OSError as error:
+                raise self._unusable(error) from error
             yield
-        finally:
-            os.close(descriptor)  # which gives the lock back
 
     def _unusable(self, error: OSError) -> QueryLogError:
         if isinstance(error, QueryLogError):
