@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
+import math
+import multiprocessing
 import os
 import threading
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +24,7 @@ from blackcore.minimal.query_engine.data import QueryResult, Records
 from blackcore.minimal.query_engine.data.observer import AnsweredQuery, QueryObserver
 from blackcore.minimal.query_engine.errors import QueryLogError, SettingsError
 from blackcore.minimal.query_engine.optimization.profiling import SlowQuery, SlowQueryLog
+from blackcore.minimal.query_engine.optimization.profiling.bounded_file import BoundedFile
 from blackcore.minimal.query_engine.query import FilterGroup
 from blackcore.minimal.query_engine.settings import SlowQueryLogSettings
 
@@ -57,6 +62,10 @@ def entry_for(query: StructuredQuery) -> SlowQuery:
     log = log_of(threshold_ms=0)
     log.answered(event(5, query))
     return log.entries()[0]
+
+
+def entry_with(**changes: object) -> str:
+    return json.dumps({**json.loads(entry_for(QUERY).to_json()), **changes})
 
 
 def test_only_queries_from_the_threshold_on_are_noted() -> None:
@@ -177,7 +186,21 @@ def test_file_cut_anywhere_gives_back_the_whole_lines(
 
 @pytest.mark.parametrize(
     "line",
-    ["", "7", "[]", "{}", "nonsense", '{"at": "yesterday"}', "\udcff", '{"at": 1, "stages": []}'],
+    [
+        "",
+        "7",
+        "[]",
+        "{}",
+        "nonsense",
+        '{"at": "yesterday"}',
+        "\udcff",
+        '{"at": 1, "stages": []}',
+        entry_with(rows=math.inf),
+        entry_with(elapsed_ms=10**400),
+        entry_with(stages=[["filter", 1]]),
+        "[" * 100_000,
+    ],
+    ids=lambda line: line[:20],
 )
 def test_line_that_is_no_entry_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match=r"."):
@@ -203,25 +226,25 @@ def test_query_comes_back_from_json_as_it_was_asked(condition: Any) -> None:
     assert type(back.query.filters[0]) is type(query.filters[0])
 
 
-@pytest.mark.parametrize("value", [float("inf"), {"$date": "2024-01-01"}, {"$date": "never"}])
-def test_query_that_json_cannot_hold_exactly_is_left_out_of_its_entry(value: object) -> None:
+@pytest.mark.parametrize(
+    "value",
+    [float("inf"), 10**5_000, Decimal("1.50"), {"$date": "2024-01-01"}, {"$date": "never"}],
+    ids=["infinity", "huge", "decimal", "like a date", "like a bad date"],
+)
+def test_query_that_json_has_no_form_for_comes_back_all_the_same(value: object) -> None:
     query = StructuredQuery(database="d", filters=[QueryFilter("a", "ne", value)])
     entry = entry_for(query)
     line = entry.to_json()
     assert json.loads(line, parse_constant=pytest.fail)["text"] == entry.text
-    try:
-        back = SlowQuery.from_json(line)
-    except ValueError:
-        assert "never" in line
-    else:
-        assert back.query is None
-        assert back.fingerprint == query.fingerprint
+    assert SlowQuery.from_json(line) == entry
 
 
 def test_query_of_another_version_is_read_without_its_query() -> None:
     values = json.loads(entry_for(QUERY).to_json())
     values["query"]["filters"][0]["operator"] = "resembles"
-    assert SlowQuery.from_json(json.dumps(values)).query is None
+    back = SlowQuery.from_json(json.dumps(values))
+    assert back.query is None
+    assert back.text == "flights where carrier == 'HA'"
 
 
 def test_full_file_is_moved_aside_so_that_both_are_bounded(tmp_path: Path) -> None:
@@ -315,13 +338,78 @@ def test_threads_add_whole_lines_while_others_read(tmp_path: Path) -> None:
     assert log.write_failures == 0
 
 
-def test_thread_that_finds_another_at_moving_the_file_adds_its_line(tmp_path: Path) -> None:
+def test_file_that_another_is_moving_takes_the_line_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "slow.jsonl"
-    log = log_of(path, threshold_ms=0, file_bytes=10)
-    with log._moving:
-        log.answered(event(1))
+    log = log_of(path, threshold_ms=0, file_bytes=400)
+    log.answered(event(1))
+    with path.open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
         log.answered(event(2))
     assert [entry.elapsed_ms for entry in SlowQueryLog.read(path)] == [1, 2]
+    log.answered(event(3))
+    assert [entry.elapsed_ms for entry in SlowQueryLog.read(path)] == [3]
+
+
+def test_second_to_find_the_file_full_does_not_put_the_new_one_over_the_old(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "lines"
+    file = BoundedFile(path, bound_bytes=8)
+    file.add(b"1234567")
+    with path.open("rb") as seen_full_too:
+        file.add(b"new")
+        file.move_aside(seen_full_too.fileno())
+    assert path.read_bytes() == b"new\n"
+    assert (tmp_path / "lines.1").read_bytes() == b"1234567\n"
+
+
+def test_line_beyond_the_bound_moves_nothing_out_of_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    file = BoundedFile(path, bound_bytes=3)
+    file.add(b"longer than that")
+    assert [each.name for each in tmp_path.iterdir()] == ["lines"]
+    assert path.read_bytes() == b"longer than that\n"
+
+
+def test_query_larger_than_the_file_may_be_is_noted_without_it(tmp_path: Path) -> None:
+    path = tmp_path / "slow.jsonl"
+    log = log_of(path, threshold_ms=0, file_bytes=2_000)
+    log.answered(
+        event(1, StructuredQuery(database="d", filters=[QueryFilter("a", "eq", "x" * 5_000)]))
+    )
+    assert path.stat().st_size <= 2_000
+    [entry] = SlowQueryLog.read(path)
+    assert entry.query is None
+    assert entry.text.startswith("d where a == 'xxx")
+    assert log.entries()[0].query is not None
+
+
+def test_pipe_that_nobody_reads_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(QueryLogError, match="cannot write the slow-query log"):
+        SlowQueryLog(tmp_path / "pipe")
+
+
+def _adds_lines(path: Path, name: int, lines: int) -> None:
+    file = BoundedFile(path, bound_bytes=4_000)
+    for number in range(lines):
+        file.add(b"%d %03d " % (name, number) + b"." * 92)
+
+
+@pytest.mark.deep
+def test_processes_move_a_full_file_once_and_mix_no_lines(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_adds_lines, args=(path, n, 150)) for n in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    old, new = (tmp_path / "lines.1").read_bytes(), path.read_bytes()
+    assert {len(line) for line in (old + new).splitlines()} == {98}
+    assert 4_000 - 99 < len(old) <= 4_000 + 3 * 99
+    assert len(new) <= 4_000 + 3 * 99
 
 
 @pytest.mark.parametrize(

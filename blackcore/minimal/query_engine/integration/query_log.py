@@ -17,10 +17,10 @@ from ..cache.forking import survive_fork, tell_after_fork
 from ..data import AnsweredQuery
 from ..errors import QueryError, QueryLogError
 from ..query import StructuredQuery
+from ..query.query_json import query_from_json, query_to_json
 from ..settings import QueryLogSettings
 from .background import is_in_background
 from .log_file import LogFile
-from .query_json import query_from_json, query_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
-import os
-import threading
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import QueryEngineError, QueryLogError
 from ...query import Query, StructuredQuery, describe
+from ...query.query_json import query_from_json, query_to_json
 from ...settings import SlowQueryLogSettings
+from .bounded_file import BoundedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from os import PathLike
 
     from ...data import QueryResult
     from ...data.observer import AnsweredQuery
@@ -40,7 +39,8 @@ class SlowQuery:
         rows: in the result.
         from_cache: whether the answer was in the cache all the same.
         stages: milliseconds by stage.
-        query: to ask again; None where a line of a file does not give it back exactly.
+        query: to ask again; None where a file does not have it: another version wrote it, or it
+            was larger than the file may be.
     """
 
     at: datetime
@@ -53,7 +53,7 @@ class SlowQuery:
     stages: Mapping[str, float] = field(default_factory=dict)
     query: StructuredQuery | None = field(default=None, repr=False)
 
-    def to_json(self) -> str:
+    def to_json(self, *, with_query: bool = True) -> str:
         """Return the entry as one line of JSON, without its end."""
         entry = {
             "at": self.at.isoformat(),
@@ -64,12 +64,9 @@ class SlowQuery:
             "rows": self.rows,
             "from_cache": self.from_cache,
             "stages": dict(self.stages),
+            "query": query_to_json(self.query) if with_query and self.query is not None else None,
         }
-        query = None if self.query is None else self.query.model_dump(exclude_defaults=True)
-        try:
-            return json.dumps({**entry, "query": query}, default=_tagged, allow_nan=False)
-        except (TypeError, ValueError):  # an operand that JSON has no form for; the text says it
-            return json.dumps({**entry, "query": None})
+        return json.dumps(entry, allow_nan=False)
 
     @classmethod
     def from_json(cls, line: str | bytes) -> SlowQuery:
@@ -79,7 +76,7 @@ class SlowQuery:
             ValueError: the line is not a whole entry.
         """
         try:
-            entry = json.loads(line, object_hook=_untagged)
+            entry = json.loads(line)
             return cls(
                 at=datetime.fromisoformat(entry["at"]),
                 text=str(entry["text"]),
@@ -89,9 +86,15 @@ class SlowQuery:
                 rows=int(entry["rows"]),
                 from_cache=bool(entry["from_cache"]),
                 stages={str(name): float(ms) for name, ms in entry["stages"].items()},
-                query=_asked_again(entry["query"], entry["fingerprint"]),
+                query=_asked_again(entry["query"]),
             )
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (
+            KeyError,
+            TypeError,
+            AttributeError,
+            OverflowError,
+            RecursionError,
+        ) as error:
             raise ValueError(f"not an entry of a slow-query log: {error!r}") from error
 
     def __str__(self) -> str:
@@ -100,33 +103,13 @@ class SlowQuery:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.elapsed_ms:,.1f} ms{source}  {self.text}"
 
 
-def _tagged(value: object) -> dict[str, str]:
-    if isinstance(value, datetime):
-        return {"$datetime": value.isoformat()}
-    if isinstance(value, date):
-        return {"$date": value.isoformat()}
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def _untagged(found: dict[str, object]) -> object:
-    if len(found) == 1:
-        [(tag, value)] = found.items()
-        if tag == "$datetime":
-            return datetime.fromisoformat(str(value))
-        if tag == "$date":
-            return date.fromisoformat(str(value))
-    return found
-
-
-def _asked_again(values: object, fingerprint: object) -> StructuredQuery | None:
-    """Return the query if it is what was asked, digit for digit, and None otherwise."""
+def _asked_again(values: object) -> StructuredQuery | None:
     if values is None:
         return None
     try:
-        query = StructuredQuery.model_validate(values)
+        return query_from_json(values)
     except QueryEngineError:  # written by another version, which knew other operators
         return None
-    return query if query.fingerprint == fingerprint else None
 
 
 class SlowQueryLog:
@@ -141,8 +124,7 @@ class SlowQueryLog:
 
     Args:
         path: a file of JSON lines to add to; None for none. Its directory must exist. Several
-            processes may add to one file; then an entry written while another process moves the
-            full file away may be lost.
+            processes may add to one file. When it is full it becomes `<name>.1`.
         settings: the threshold, and the bounds of memory and file.
         now: the time, with its zone.
 
@@ -155,7 +137,7 @@ class SlowQueryLog:
 
     def __init__(
         self,
-        path: str | os.PathLike[str] | None = None,
+        path: str | PathLike[str] | None = None,
         settings: SlowQueryLogSettings | None = None,
         *,
         now: Callable[[], datetime] | None = None,
@@ -166,10 +148,7 @@ class SlowQueryLog:
         self._threshold_ns = self.settings.threshold_ms * 1e6
         self._now = now or _utc_now
         self._entries: deque[SlowQuery] = deque(maxlen=self.settings.kept_entries)
-        self._moving = threading.Lock()
-        self._is_torn = False
-        if self.path is not None:
-            _end_torn_line(self.path)
+        self._file = None if self.path is None else _opened(self.path, self.settings.file_bytes)
 
     def answered(self, event: AnsweredQuery) -> None:
         """Note an answer, if it took long."""
@@ -201,7 +180,7 @@ class SlowQueryLog:
         self._entries.clear()
 
     @staticmethod
-    def read(path: str | os.PathLike[str]) -> list[SlowQuery]:
+    def read(path: str | PathLike[str]) -> list[SlowQuery]:
         """Return the entries of a file, the oldest first.
 
         A line that is not whole, as a process leaves one that is killed while it writes, is left
@@ -253,65 +232,30 @@ class SlowQueryLog:
             query=query,
         )
         self._entries.append(entry)
-        if self.path is not None:
-            self._written(self.path, entry)
+        if self._file is not None:
+            self._write(self._file, entry)
 
-    def _written(self, path: Path, entry: SlowQuery) -> None:
+    def _write(self, file: BoundedFile, entry: SlowQuery) -> None:
+        line = entry.to_json().encode()
+        if len(line) >= file.bound_bytes:
+            line = entry.to_json(with_query=False).encode()
         try:
-            end = b"\n" if self._is_torn else b""
-            line = end + entry.to_json().encode() + b"\n"
-            self._make_room(path, len(line))
-            _add_line(path, line)
-            self._is_torn = False
+            file.add(line)
         except OSError:
-            self._is_torn = True  # a full disk may have taken half of it
             self.write_failures += 1
-            _logger.warning("%s: a slow query could not be written", path, exc_info=True)
-
-    def _make_room(self, path: Path, wanted_bytes: int) -> None:
-        """Move a full file aside, unless another thread is at it already."""
-        if not self._moving.acquire(blocking=False):
-            return
-        try:
-            with suppress(FileNotFoundError):
-                if path.stat().st_size + wanted_bytes > self.settings.file_bytes:
-                    path.replace(path.with_name(f"{path.name}.1"))
-        finally:
-            self._moving.release()
+            _logger.warning("%s: a slow query could not be written", file.path, exc_info=True)
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _add_line(path: Path, line: bytes) -> None:
-    """Add a line in one write, so that lines of threads and processes never mix."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+def _opened(path: Path, bound_bytes: int) -> BoundedFile:
     try:
-        if os.write(descriptor, line) < len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-    finally:
-        os.close(descriptor)
-
-
-def _end_torn_line(path: Path) -> None:
-    """End what a killed process left half written, so that the next entry has its own line.
-
-    Raises:
-        QueryLogError: the file cannot be written.
-    """
-    try:
-        _add_line(path, b"")
-        with path.open("rb") as file:
-            if file.seek(0, os.SEEK_END) == 0:
-                return
-            file.seek(-1, os.SEEK_END)
-            torn = file.read(1) != b"\n"
-        if torn:
-            _add_line(path, b"\n")
+        return BoundedFile(path, bound_bytes)
     except OSError as error:
         raise _unusable("write", path, error) from error
 
 
-def _unusable(verb: str, path: str | os.PathLike[str], error: OSError) -> QueryLogError:
+def _unusable(verb: str, path: str | PathLike[str], error: OSError) -> QueryLogError:
     return QueryLogError(f"cannot {verb} the slow-query log {str(path)!r}: {error.strerror}")

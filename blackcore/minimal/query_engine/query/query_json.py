@@ -18,7 +18,8 @@ from math import isfinite
 from typing import Final, TypeAlias
 
 from ..errors import QueryError
-from ..query import FilterGroup, QueryFilter, StructuredQuery
+from .conditions import FilterGroup, QueryFilter
+from .model import StructuredQuery
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 

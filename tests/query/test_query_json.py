@@ -18,7 +18,7 @@ from blackcore.minimal.query_engine import (
     SortField,
     StructuredQuery,
 )
-from blackcore.minimal.query_engine.integration.query_json import (
+from blackcore.minimal.query_engine.query.query_json import (
     query_from_json,
     query_to_json,
     value_from_json,
