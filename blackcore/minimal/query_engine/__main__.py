@@ -1,6 +1,7 @@
 """The command line: `python -m blackcore.minimal.query_engine`, installed as `blackcore-query`.
 
-Lists, queries and exports the JSON databases of a directory; `--help` says the rest.
+Lists, queries and exports the JSON databases of a directory, and shows the project's status;
+`--help` says the rest.
 """
 
 from __future__ import annotations

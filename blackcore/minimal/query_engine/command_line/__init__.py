@@ -1,4 +1,4 @@
-"""The command line: its arguments, filters written as text, tables, and the three commands.
+"""The command line: its arguments, filters written as text, tables, and the four commands.
 
 `__main__` calls `parse_arguments` and `run`, and turns what they raise into exit codes.
 """

@@ -91,6 +91,16 @@ examples:
 """
 
 
+_STATUS_NOTE = """\
+The status is a JSON file that several agents write: .coordination/status.json of the project that
+the working directory is in. Our metrics in it are read from what `make targets` measured.
+
+examples:
+  blackcore-query status
+  blackcore-query status --update cache export
+"""
+
+
 class Arguments(argparse.Namespace):
     """What was said, typed. A command has only the attributes that its parser knows."""
 
@@ -112,6 +122,9 @@ class Arguments(argparse.Namespace):
     any: bool
     ignore_case: bool
     no_overwrite: bool
+    file: str | None
+    results: str | None
+    update: list[str] | None
 
 
 def parse_arguments(words: Sequence[str]) -> Arguments:
@@ -127,9 +140,10 @@ def parse_arguments(words: Sequence[str]) -> Arguments:
     arguments, left_over = parser.parse_known_args(_joined_sort(words), namespace=Arguments())
     command = commands[arguments.command]
     options, filters = _told_apart(left_over)
-    if options or (filters and arguments.command == "list"):
+    asks = arguments.command in {"query", "export"}
+    if options or (filters and not asks):
         command.error(f"unrecognized arguments: {' '.join(options or filters)}")
-    if arguments.command != "list":
+    if asks:
         arguments.filters += filters
         try:
             _read_texts(arguments)
@@ -191,7 +205,13 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
         description="Write the rows of a database that a question asks for to a file.",
         epilog=f"{_EXPORT_NOTE}\n{_FILTERS}",
     )
-    for each in (parser, listing, asking, exporting):
+    telling = commands.add_parser(
+        "status",
+        help="what is done, what is next, and what was measured",
+        description="Show, or bring up to date, the status that the agents share.",
+        epilog=_STATUS_NOTE,
+    )
+    for each in (parser, listing, asking, exporting, telling):
         each.formatter_class = argparse.RawDescriptionHelpFormatter
         each.allow_abbrev = False
     for command in (listing, asking, exporting):
@@ -205,7 +225,26 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
     )
     _add_question(exporting, path=True)
     exporting.add_argument("--no-overwrite", action="store_true", help="refuse a PATH that exists")
-    return parser, {"list": listing, "query": asking, "export": exporting}
+    _add_status(telling)
+    return parser, {"list": listing, "query": asking, "export": exporting, "status": telling}
+
+
+def _add_status(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--update",
+        metavar=("MODULE", "NEXT"),
+        nargs=2,
+        help="note a completed module and the next task ('' for none), and measured metrics",
+    )
+    add("--file", metavar="PATH", help="the status file, if it is another")
+    add("--results", metavar="PATH", help="what was measured, if it is not beside the status")
+    add(
+        "--format",
+        choices=("table", "json"),
+        default="table",
+        help="how it is shown (default: table)",
+    )
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:

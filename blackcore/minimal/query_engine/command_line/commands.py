@@ -1,4 +1,4 @@
-"""The three commands: list, query, export. Each returns its exit code."""
+"""The commands list, query and export. Each returns its exit code."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from .output import (
     size_text,
     write_rows,
 )
+from .status import status
 from .tables import Column, columns_of, escaped
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ def run(arguments: Arguments) -> int:
         QueryEngineError: it cannot be done.
         BrokenPipeError: whoever read the output has gone.
     """
-    return {"list": list_databases, "query": query, "export": export}[arguments.command](arguments)
+    commands = {"list": list_databases, "query": query, "export": export, "status": status}
+    return commands[arguments.command](arguments)
 
 
 @dataclass(frozen=True, slots=True)
