@@ -1,61 +1,27 @@
-"""Executions measured: what comes back, what goes through, and who gives way to whom."""
+"""Executions measured: what comes back, what goes through, what nests."""
 
 from __future__ import annotations
 
-import asyncio
 import cProfile
 import gc
-import inspect
 import pstats
 import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from blackcore.minimal.query_engine.errors import ProfileError, SettingsError
 from blackcore.minimal.query_engine.optimization.profiler import QueryProfiler
-from blackcore.minimal.query_engine.optimization.profiling import functions, measurement
+from blackcore.minimal.query_engine.optimization.profiling import measurement
 from blackcore.minimal.query_engine.optimization.profiling.execution_profile import (
     ExecutionProfile,
 )
 from blackcore.minimal.query_engine.settings import ProfilerSettings
+from tests.optimization.profiled import branch, fails, leaf, recorded, sampling_threads
 
 MB = 1024 * 1024
-
-
-def leaf(n: int) -> int:
-    return n + 1
-
-
-def branch(n: int) -> int:
-    return sum(leaf(i) for i in range(n))
-
-
-def fails() -> None:
-    branch(3)
-    raise LookupError("nothing there")
-
-
-def recorded(profile: ExecutionProfile[Any]) -> dict[str, tuple[int, float]]:
-    """Return calls and cumulative seconds of the functions by name."""
-    lines = vars(profile.profile_stats)["stats"]
-    return {name: (calls, total) for (_, _, name), (_, calls, _, total, _) in lines.items()}
-
-
-@pytest.fixture
-def foreign_profiler() -> Iterator[str]:
-    """Have another tool watch this thread's calls, as an IDE or a benchmark might."""
-    if hasattr(sys, "monitoring"):
-        sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "somebody else")
-        yield "Another profiling tool"
-        sys.monitoring.free_tool_id(sys.monitoring.PROFILER_ID)
-    else:
-        sys.setprofile(lambda *_: None)
-        yield "function"
-        sys.setprofile(None)
 
 
 def test_profile_is_a_mapping_with_result_time_memory_and_sorted_stats() -> None:
@@ -129,7 +95,7 @@ def test_interrupt_goes_through_and_ends_the_sampling_thread() -> None:
     profiler = QueryProfiler()
     with pytest.raises(KeyboardInterrupt):
         profiler.profile_execution(interrupted)
-    assert not [t for t in threading.enumerate() if t.name == "query-profiler"]
+    assert not sampling_threads()
     assert isinstance(profiler.last.exception, KeyboardInterrupt)  # type: ignore[union-attr]
 
 
@@ -183,209 +149,6 @@ def test_blocks_that_overlap_do_not_end_each_other() -> None:
     assert recorded(second.profile)["leaf"][0] == 6
 
 
-def test_another_profiler_costs_the_functions_and_not_the_caller(foreign_profiler: str) -> None:
-    before = sys.getprofile()
-    profile = QueryProfiler().profile_execution(branch, 5)
-    assert profile.value == 15
-    assert profile.elapsed_seconds > 0
-    assert not profile.functions
-    assert profile.hottest() == []
-    profile.profile_stats.print_stats()  # an empty one, which can be used all the same
-    [note] = [note for note in profile.notes if "another profiler" in note]
-    assert foreign_profiler in note
-    assert "end it first" in note
-    assert sys.getprofile() is before
-
-
-def test_code_under_cprofile_is_profiled_on_the_clock_and_cprofile_goes_on() -> None:
-    theirs = cProfile.Profile()
-    theirs.enable()
-    try:
-        profile = QueryProfiler().profile_execution(branch, 5)
-        branch(2)
-    finally:
-        theirs.disable()
-    assert profile.value == 15
-    assert any("another profiler" in note for note in profile.notes)
-    calls = {e.code.co_name: e.callcount for e in theirs.getstats() if inspect.iscode(e.code)}
-    assert calls["leaf"] == 7
-
-
-def test_function_that_starts_threads_is_measured_with_their_cpu_time() -> None:
-    def burn() -> None:
-        until = time.thread_time() + 0.02
-        while time.thread_time() < until:
-            branch(10)
-
-    def threaded() -> int:
-        threads = [threading.Thread(target=burn) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return len(threads)
-
-    profile = QueryProfiler().profile_execution(threaded)
-    assert profile.value == 2
-    assert profile.cpu_seconds >= 0.04
-    assert profile.thread_cpu_seconds < 0.03
-    assert any("other threads used" in note for note in profile.notes)
-
-
-def test_two_threads_may_use_one_profiler() -> None:
-    profiler = QueryProfiler()
-    together = threading.Barrier(2)
-    found: list[ExecutionProfile[int]] = []
-
-    def work() -> int:
-        together.wait(20)
-        total = branch(50)
-        together.wait(20)
-        return total
-
-    threads = [
-        threading.Thread(target=lambda: found.append(profiler.profile_execution(work)))
-        for _ in range(2)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [profile.value for profile in found] == [1275, 1275]
-    with_functions = [profile for profile in found if profile.functions]
-    # before 3.12 each thread has its own place for a profiler; since then one must do without
-    assert len(with_functions) == (1 if functions.RECORDS_ALL_THREADS else 2)
-
-
-def test_generator_comes_back_unharmed_with_a_word_that_nothing_ran() -> None:
-    def numbers() -> Iterator[int]:
-        yield from range(3)
-
-    profile = QueryProfiler().profile_execution(numbers)
-    assert list(profile.value) == [0, 1, 2]
-    [note] = [note for note in profile.notes if "nothing has run" in note]
-    assert "profile_iteration" in note
-
-
-def test_iteration_is_measured_step_by_step() -> None:
-    profiler = QueryProfiler()
-
-    def numbers() -> Iterator[int]:
-        for number in range(3):
-            branch(2)
-            yield number
-
-    items = []
-    for item in profiler.profile_iteration(numbers()):
-        branch(10)  # the caller's own, which does not count
-        items.append(item)
-    assert items == [0, 1, 2]
-    assert profiler.last is not None
-    assert profiler.last.result == 3
-    assert recorded(profiler.last)["leaf"][0] == 6
-
-
-def test_iteration_given_up_leaves_the_profile_of_what_was_taken() -> None:
-    profiler = QueryProfiler()
-    steps = profiler.profile_iteration(iter(range(10)))
-    assert [next(steps), next(steps)] == [0, 1]
-    steps.close()  # type: ignore[attr-defined]
-    assert profiler.last is not None
-    assert (profiler.last.result, profiler.last.exception) == (2, None)
-
-
-def test_iteration_that_raises_is_kept_with_its_error() -> None:
-    def breaks() -> Iterator[int]:
-        yield 1
-        raise OSError("gone")
-
-    profiler = QueryProfiler()
-    with pytest.raises(OSError, match="gone"):
-        list(profiler.profile_iteration(breaks()))
-    assert isinstance(profiler.last.exception, OSError)  # type: ignore[union-attr]
-
-
-async def test_coroutine_is_measured_in_its_own_steps_only() -> None:
-    async def own() -> int:
-        branch(2)
-        await asyncio.sleep(0)
-        branch(3)
-        return 7
-
-    async def other() -> None:
-        for _ in range(5):
-            branch(10)
-            await asyncio.sleep(0)
-
-    profiler = QueryProfiler()
-    profile, _ = await asyncio.gather(profiler.profile_async(own()), other())
-    assert profile.value == 7
-    assert recorded(profile)["leaf"][0] == 5
-    assert profile.elapsed_seconds >= profile.thread_cpu_seconds
-
-
-async def test_coroutines_profiled_side_by_side_do_not_mix() -> None:
-    async def own(steps: int) -> int:
-        for _ in range(steps):
-            branch(steps)
-            await asyncio.sleep(0)
-        return steps
-
-    profiler = QueryProfiler()
-    profiles = await asyncio.gather(*(profiler.profile_async(own(n)) for n in (1, 2, 3)))
-    assert [recorded(profile)["leaf"][0] for profile in profiles] == [1, 4, 9]
-
-
-async def test_coroutine_that_raises_or_is_cancelled_behaves_as_without_the_profiler() -> None:
-    async def catches() -> str:
-        try:
-            await asyncio.sleep(60)
-        except asyncio.CancelledError:
-            return "cleaned up"
-        return "slept"
-
-    async def breaks() -> None:
-        await asyncio.sleep(0)
-        raise ValueError("no")
-
-    profiler = QueryProfiler()
-    task = asyncio.create_task(profiler.profile_async(catches()))
-    await asyncio.sleep(0)
-    task.cancel()
-    assert (await task).value == "cleaned up"
-    with pytest.raises(ValueError, match="no"):
-        await profiler.profile_async(breaks())
-    assert isinstance(profiler.last.exception, ValueError)  # type: ignore[union-attr]
-
-
-async def test_futures_and_tasks_can_be_awaited_too() -> None:
-    task = asyncio.create_task(asyncio.sleep(0, "done"))
-    assert (await QueryProfiler().profile_async(task)).value == "done"
-
-
-async def test_what_cannot_be_awaited_is_refused() -> None:
-    with pytest.raises(ProfileError, match="cannot be awaited"):
-        await QueryProfiler().profile_async(branch)  # type: ignore[arg-type]
-
-
-def test_what_cannot_be_called_or_must_be_awaited_is_refused_before_it_runs() -> None:
-    async def later() -> None: ...
-
-    with pytest.raises(ProfileError, match=r"profile_async\(.*later\(\.\.\.\)\)"):
-        QueryProfiler().profile_execution(later)
-    with pytest.raises(ProfileError, match="cannot be called"):
-        QueryProfiler().profile_execution(7)  # type: ignore[arg-type]
-
-
-async def test_coroutine_from_a_plain_function_comes_back_unawaited() -> None:
-    async def later() -> int:
-        return 3
-
-    profile = QueryProfiler().profile_execution(lambda: later())  # noqa: PLW0108 - not itself a coroutine function
-    assert any("coroutine" in note for note in profile.notes)
-    assert await profile.value == 3
-
-
 def test_blocks_are_measured_by_either_context_manager() -> None:
     profiler = QueryProfiler()
     with profiler.profile("both") as block:
@@ -398,6 +161,21 @@ def test_blocks_are_measured_by_either_context_manager() -> None:
     assert block.profile is profiler.last
     assert block.profile.name == "both"
     assert recorded(block.profile)["leaf"][0] == 5
+
+
+def test_block_is_entered_again_after_it_ended_and_not_before() -> None:
+    block = QueryProfiler(functions=False).profile("twice")
+    with pytest.raises(ProfileError, match="not been entered"):
+        block.__exit__(None, None, None)
+    with block:
+        first = block.profile
+        with pytest.raises(ProfileError, match="already"):
+            block.__enter__()
+    with block:
+        pass
+    assert first is None
+    assert block.profile is not None
+    assert not sampling_threads()
 
 
 def test_block_that_raises_is_kept_with_its_error() -> None:
@@ -488,45 +266,6 @@ def test_stacks_are_sampled_from_the_function_inwards() -> None:
     assert sum(profile.stacks.values()) <= profile.elapsed_seconds * 1.5 + 0.01
 
 
-async def test_stacks_of_a_coroutine_book_what_it_waits_for_as_waiting() -> None:
-    profiler = QueryProfiler(
-        functions=False, stacks=True, settings=ProfilerSettings(stack_interval_seconds=1e-4)
-    )
-    profile = await profiler.profile_async(asyncio.sleep(0.03))
-    assert any(stack[0][2] == "(waiting)" for stack in profile.stacks)
-
-
-def test_functions_beside_a_sampling_thread_follow_the_version(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(functions, "RECORDS_ALL_THREADS", True)
-    threads: list[str] = []
-
-    def look() -> None:
-        threads.extend(thread.name for thread in threading.enumerate())
-
-    profile = QueryProfiler().profile_execution(look)
-    assert "query-profiler" not in threads
-    assert any("mix up" in note for note in profile.notes)
-    with_stacks = QueryProfiler(stacks=True).profile_execution(look)
-    assert "query-profiler" in threads
-    assert not with_stacks.functions
-    assert any("samples stacks" in note for note in with_stacks.notes)
-
-
-def test_system_without_a_thread_to_give_costs_the_samples_only(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def refuses(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    monkeypatch.setattr(threading.Thread, "start", refuses)
-    profile = QueryProfiler(functions=False).profile_execution(branch, 5)
-    assert profile.value == 15
-    assert any("no thread to give" in note for note in profile.notes)
-    assert profile.memory_peak_mb > 0
-
-
 def test_system_that_keeps_no_peak_still_gives_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "resource", None)
     assert measurement.lifetime_peak_bytes() is None
@@ -542,7 +281,7 @@ def test_hottest_functions_come_with_their_place_and_go_into_text_and_notebook()
     assert hottest[0].own_seconds >= hottest[1].own_seconds
     assert len(profile.hottest(10)) == 4
     places = {each.name: each.place for each in profile.hottest(10)}
-    assert places["leaf"].startswith("optimization/test_profiler.py:")
+    assert places["leaf"].startswith("optimization/profiled.py:")
     assert places["<built-in method builtins.sum>"] == "C"
     text, html = str(profile), profile._repr_html_()
     assert hottest[0].name in text

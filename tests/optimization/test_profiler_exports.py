@@ -246,6 +246,19 @@ def test_ways_add_up_to_the_outermost_functions_for_any_calls(
     assert sum(ways(table_of(named, calls)).values()) == pytest.approx(whole, abs=1e-6)
 
 
+def test_file_names_that_are_no_text_are_exported_all_the_same(tmp_path: Path) -> None:
+    code = compile("def inner():\n    return 1\n\ninner()", "undecodable \udcff.py", "exec")
+    profile = QueryProfiler().profile_execution(exec, code, {})
+    profile.export_speedscope(tmp_path / "run.json")
+    document = json.loads((tmp_path / "run.json").read_bytes())
+    check_speedscope(document)
+    files = {frame.get("file") for frame in document["shared"]["frames"]}
+    assert "undecodable \udcff.py" in files
+    profile.export_pstats(tmp_path / "run.pstats")
+    assert vars(pstats.Stats(str(tmp_path / "run.pstats")))["stats"]
+    assert rb"undecodable \udcff.py" in profile._repr_html_().encode()
+
+
 def test_profile_without_functions_says_why_it_cannot_be_exported(tmp_path: Path) -> None:
     profile = QueryProfiler(functions=False).profile_execution(trunk)
     with pytest.raises(ProfileError, match="functions=True"):

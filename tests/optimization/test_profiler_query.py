@@ -11,7 +11,12 @@ import pytest
 
 from blackcore.minimal.query_engine import QueryEngine, field
 from blackcore.minimal.query_engine.data import QueryResult, StageActual
-from blackcore.minimal.query_engine.errors import ProfileError, SettingsError, UnknownFieldError
+from blackcore.minimal.query_engine.errors import (
+    ExportError,
+    ProfileError,
+    SettingsError,
+    UnknownFieldError,
+)
 from blackcore.minimal.query_engine.optimization import Explanation
 from blackcore.minimal.query_engine.optimization.plan import (
     ExecutionPlan,
@@ -224,6 +229,29 @@ def test_query_that_raises_goes_through_and_is_kept(engine: QueryEngine) -> None
     assert isinstance(profiler.last.exception, UnknownFieldError)  # type: ignore[union-attr]
 
 
+def test_explanation_that_raises_is_kept_however_often_the_query_runs() -> None:
+    class Broken(Engine):
+        def explain(self, query: Any, analyze: bool = False) -> Explanation:
+            raise OSError("no plan")
+
+    query = StructuredQuery(database="flights")
+    for repeat in (1, 2):
+        profiler = QueryProfiler(repeat=repeat)
+        with pytest.raises(OSError, match="no plan"):
+            profiler.profile_query(Broken(), query)
+        assert isinstance(profiler.last.exception, OSError)  # type: ignore[union-attr]
+
+
+def test_export_that_fails_goes_through_and_is_kept(engine: QueryEngine, tmp_path: Path) -> None:
+    profiler = QueryProfiler()
+    with pytest.raises(ExportError):
+        profiler.profile_query(engine, asked(engine), export_to=tmp_path / "none" / "rows.json")
+    kept = profiler.last
+    assert kept is not None
+    assert kept.name == "export"
+    assert isinstance(kept.exception, ExportError)
+
+
 def test_impossible_repeat_is_refused_before_anything_runs(engine: QueryEngine) -> None:
     with pytest.raises(SettingsError, match="repeat is 0"):
         QueryProfiler().profile_query(engine, asked(engine), repeat=0)
@@ -267,7 +295,7 @@ def test_finding_names_the_slowest_filter_and_the_estimate_that_is_far_off(
         ),
     )
     actuals = (
-        StageActual("filter", 2, 1_000, off),
+        StageActual("filter", 2, 1_000_000, off),
         StageActual("filter", 1, 3_000_000, slow),
     )
     query = StructuredQuery(database="flights", filters=[off, slow])
@@ -279,7 +307,7 @@ def test_finding_names_the_slowest_filter_and_the_estimate_that_is_far_off(
     rows = QueryProfiler().profile_query(Told(), query).stage_rows
     profile = made(total_time_ms=10.0, filter_ms=7.0, stage_rows=rows)
     assert profile.finding() == (
-        "filter took 70% of 10 ms; note regex 'g.*1' took 3 ms and left 1 rows, looked at "
+        "filter took 70% of 10 ms; note regex 'g.*1' is 75% of it and left 1 rows, looked at "
         "once per distinct value; the estimate for carrier == 'HA' is off by 25: "
         "50 rows expected, 2 found"
     )

@@ -6,12 +6,12 @@ import inspect
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from ..errors import ProfileError, SettingsError
 from ..query import StructuredQuery, describe
 from ..settings import ProfilerSettings
-from .profiling.engines import AskedQuery, ProfiledEngine, asking, export_ms, exporter_of
+from .profiling.engines import AskedQuery, ProfiledEngine, asking, exporting_to
 from .profiling.execution_profile import ExecutionProfile
 from .profiling.line_memory import LineMemoryRecorder
 from .profiling.measurement import Instruments, Measurement, PlainRuns
@@ -31,6 +31,18 @@ __all__ = ["ProfiledEngine", "QueryPerformanceProfile", "QueryProfiler"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_NOT_RUN_YET: Final = (
+    (
+        Generator,
+        "a generator, of which nothing has run yet: profile_iteration() measures its steps",
+    ),
+    (Coroutine, "a coroutine, of which nothing has run yet: await profile_async() on it"),
+    (
+        AsyncGenerator,
+        "an async generator, of which nothing has run yet: profile_async() a coroutine over it",
+    ),
+)
+
 
 class QueryProfiler:
     """Measures executions and queries.
@@ -42,7 +54,14 @@ class QueryProfiler:
     thread alone.
 
     Safe to share between threads, each of which measures for itself. Measurements nest. Where
-    Python's one place for a profiler is taken, functions are left out and a note says so.
+    Python's one place for a profiler is taken, functions are left out and a note says so. What
+    starts a profiler of its own wants `functions=False`: from Python 3.12 on it is refused one
+    otherwise, before that it takes the place of this one and a note says so.
+
+    From Python 3.12 on cProfile would mix up the thread that samples memory with what it measures,
+    so that a run has the one or the other: with functions, the peak is the system's own record
+    where the run set one, and otherwise the greater of before and after. `functions=False`,
+    `repeat` and `profile_query` sample it.
 
     Args:
         functions: record functions with cProfile.
@@ -98,6 +117,17 @@ class QueryProfiler:
         _require_plain_callable(func)
         name = _name_of(func)
         plain = self._plain_runs(name, lambda: func(*args, **kwargs))
+        return self._measured(name, plain, func, *args, **kwargs)
+
+    def _measured(
+        self,
+        name: str,
+        plain: PlainRuns | None,
+        func: Callable[P, T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> ExecutionProfile[T]:
         measurement = self._measurement(name, memory=plain is None)
         try:
             with measurement:
@@ -105,11 +135,9 @@ class QueryProfiler:
         except BaseException as error:
             self._keep(measurement.finished(None, error, plain=plain))
             raise
-        if isinstance(result, Generator | AsyncGenerator | Coroutine):
-            measurement.note(
-                f"{name} returned a {type(result).__name__.replace('_', ' ')}, of which nothing "
-                "has run yet: profile_iteration() measures its steps, profile_async() a coroutine"
-            )
+        for kind, told in _NOT_RUN_YET:
+            if isinstance(result, kind):
+                measurement.note(f"{name} returned {told}")
         return self._keep(measurement.finished(result, plain=plain))
 
     async def profile_async(self, awaitable: Awaitable[T], /) -> ExecutionProfile[T]:
@@ -208,7 +236,7 @@ class QueryProfiler:
         Raises:
             ProfileError: the engine lacks what this takes.
             SettingsError: `repeat` is less than 1.
-            QueryEngineError: what the query raises; `last` has the profile.
+            QueryEngineError: what the query or its export raises; `last` has the profile.
         """
         if not isinstance(engine, ProfiledEngine):
             raise ProfileError(
@@ -216,30 +244,19 @@ class QueryProfiler:
                 " and explain(query, analyze=True)"
             )
         times = self.repeat if repeat is None else _checked_repeat(repeat)
-        exporter = None if export_to is None else exporter_of(engine)
+        exporting = None if export_to is None else exporting_to(engine, export_to)
         asked = query if isinstance(query, StructuredQuery) else query.structured
         runs = QueryRuns(asking(engine, asked, use_cache=use_cache))
         timed = self._timed(describe(asked), lambda: runs.run(times))
-        written_ms = 0.0
-        if exporter is not None and export_to is not None:
-            written_ms = export_ms(exporter, runs.last_result, export_to)
-        once = self if self.repeat == 1 else self._once()
-        explained = once.profile_execution(engine.explain, asked, analyze=True)
-        self._keep(explained)
-        return query_profile(describe(asked), runs, timed, explained, written_ms)
+        exported = None
+        if exporting is not None:
+            exported = self._timed("export", lambda: exporting(runs.last_result))
+        explained = self._measured("explain", None, engine.explain, asked, analyze=True)
+        return query_profile(describe(asked), runs, timed, explained, exported)
 
     def forget(self) -> None:
         """Let go of the last profile, and of the result in it."""
         self.last = None
-
-    def _once(self) -> QueryProfiler:
-        parts = self.instruments
-        return QueryProfiler(
-            functions=parts.functions,
-            stacks=parts.stacks,
-            line_memory=parts.line_memory,
-            settings=self.settings,
-        )
 
     def _measurement(self, name: str, *, memory: bool = True) -> Measurement:
         return Measurement(name, replace(self.instruments, memory=memory), self.settings)

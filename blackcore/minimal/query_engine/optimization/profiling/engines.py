@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, runtime_checkable
 
@@ -60,11 +59,13 @@ def asking(
     return lambda: sparing.execute(query, use_cache=False)
 
 
-def exporter_of(engine: ProfiledEngine) -> _RowsExporter:
-    """Return the engine's exporter.
+def exporting_to(
+    engine: ProfiledEngine, path: str | PathLike[str]
+) -> Callable[[QueryResult], object]:
+    """Return what writes the rows of a result to a file.
 
     Raises:
-        ProfileError: it has none.
+        ProfileError: the engine has no exporter.
     """
     exporter = getattr(engine, "exporter", None)
     if not callable(getattr(exporter, "export", None)):
@@ -72,11 +73,5 @@ def exporter_of(engine: ProfiledEngine) -> _RowsExporter:
             f"export_to wants an engine with an exporter, which {type(engine).__name__} has not; "
             "profile it without export_to"
         )
-    return cast("_RowsExporter", exporter)
-
-
-def export_ms(exporter: _RowsExporter, result: QueryResult, path: str | PathLike[str]) -> float:
-    """Write the rows of a result to a file; return how many milliseconds that took."""
-    start = time.perf_counter()
-    exporter.export(result.chunks(), path)
-    return (time.perf_counter() - start) * 1e3
+    writer = cast("_RowsExporter", exporter)
+    return lambda result: writer.export(result.chunks(), path)

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
-import orjson
-
 from ...errors import ProfileError
 from ..plan import shown_time
 from . import notebook
@@ -193,7 +191,7 @@ class ExecutionProfile(Mapping[str, object], Generic[ResultT_co]):
             raise ProfileError(
                 f"{self.name} was profiled without functions and stacks{self._why_without()}"
             )
-        write_whole(path, orjson.dumps(document.to_dict()))
+        write_whole(path, document.to_json())
 
     def _repr_html_(self) -> str:
         return notebook.execution_html(self)

@@ -3,7 +3,8 @@
 One tool at a time may watch the calls of a thread (of the process, from Python 3.12 on). Whoever
 measures inside of another measurement of ours shares its cProfile, and gets the difference between
 what it had counted before and after. Where the tool is not ours, nothing is recorded, and the
-recorder says why.
+recorder says why. A profiler that starts meanwhile takes the place of ours before 3.12, and keeps
+it; from 3.12 on Python refuses it, and the error tells how to measure what starts one.
 """
 
 from __future__ import annotations
@@ -213,11 +214,20 @@ class FunctionRecorder:
         if tool is None:
             return
         tool.users -= 1
+        at_work = tool.profile if RECORDS_ALL_THREADS else cast("object", sys.getprofile())
+        if at_work is not tool.profile:
+            self.refused = _INTERRUPTED
         if tool.users == 0:
-            tool.profile.disable()
+            _end(tool.profile, at_work)
             if _of_thread.tool is tool:
                 _of_thread.tool = None
         self.table.add(FunctionTable.of(tool.profile), self._before)
+
+    def explain(self, error: BaseException) -> None:
+        """Have Python's refusal of a second profiler say that the first is this one."""
+        is_refusal = isinstance(error, ValueError) and str(error) in _REFUSALS_OF_PYTHON
+        if is_refusal and _ALREADY_HERE not in getattr(error, "__notes__", ()):
+            error.add_note(_ALREADY_HERE)
 
     def _enabled(self, profile: cProfile.Profile) -> bool:
         if not RECORDS_ALL_THREADS and sys.getprofile() is not None:
@@ -229,6 +239,35 @@ class FunctionRecorder:
             self.refused = _refusal(str(error))
             return False
         return True
+
+
+_REFUSALS_OF_PYTHON: Final = (
+    "Another profiling tool is already active",
+    "tool 2 is already in use",
+)
+_ALREADY_HERE: Final = (
+    "QueryProfiler records functions here, and Python runs one profiler at a time; measure what "
+    "starts a profiler of its own with QueryProfiler(functions=False)"
+)
+_INTERRUPTED: Final = (
+    "functions were recorded in part: a profiler that was started meanwhile took the place of this "
+    "one, and Python runs one at a time"
+)
+
+
+def _end(profile: cProfile.Profile, at_work: object) -> None:
+    """End a profile; a profiler that has taken its place goes on."""
+    if at_work is None or at_work is profile:
+        profile.disable()
+        return
+    # disable() takes off whatever profiler its thread has, so it is called in one that has none
+    thread = threading.Thread(target=profile.disable, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # no thread is to be had
+        profile.disable()
+    else:
+        thread.join()
 
 
 def _refusal(who: str) -> str:

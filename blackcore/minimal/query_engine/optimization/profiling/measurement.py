@@ -183,6 +183,8 @@ class Measurement:
         if plain is not None:
             peak_mb = max(peak_mb, plain.memory_peak_mb)
         self._note_refusals()
+        if exception is not None and self._functions is not None:
+            self._functions.explain(exception)
         self._note_other_threads(cpu_seconds - here_seconds, cpu_seconds)
         return ExecutionProfile(
             name=self._name,

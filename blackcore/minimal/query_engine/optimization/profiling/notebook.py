@@ -81,7 +81,8 @@ def execution_html(profile: ExecutionProfile[object]) -> str:
 
 def _framed(parts: Iterable[str]) -> str:
     style = "max-width:960px;font-size:13px;line-height:1.5"
-    return f"<div style='{style}'>{''.join(parts)}</div>"
+    whole = f"<div style='{style}'>{''.join(parts)}</div>"
+    return whole.encode("utf-8", "backslashreplace").decode()  # file names may hold half characters
 
 
 def _bar(parts: Sequence[tuple[str, float]]) -> str:

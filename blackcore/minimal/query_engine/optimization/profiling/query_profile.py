@@ -6,8 +6,6 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from ..plan import Way, shown_time
 from . import notebook
 from .files import write_whole
@@ -187,8 +185,10 @@ class QueryPerformanceProfile:
         slowest = max(inside, key=lambda each: each.actual_ms)
         if stage == "filter":
             way = f", looked at {_WAYS[slowest.way]}" if slowest.way else ""
-            took = shown_time(slowest.actual_ms * 1e6)
-            yield f"{slowest.name} took {took} and left {slowest.actual_rows:,} rows{way}"
+            # a share, since these times are of another run, which functions are recorded in
+            whole = sum(each.actual_ms for each in inside)
+            share = slowest.actual_ms / whole if whole else 1.0
+            yield f"{slowest.name} is {share:.0%} of it and left {slowest.actual_rows:,} rows{way}"
         worst = max(inside, key=lambda each: each.off_by)
         if worst.off_by >= _FAR_OFF:
             yield (
@@ -269,7 +269,7 @@ class QueryPerformanceProfile:
         Raises:
             ExportPathError: the file cannot be written.
         """
-        write_whole(path, orjson.dumps(self.speedscope().to_dict()))
+        write_whole(path, self.speedscope().to_json())
 
     def _repr_html_(self) -> str:
         return notebook.query_html(self)

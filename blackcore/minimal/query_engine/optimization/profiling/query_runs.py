@@ -87,7 +87,7 @@ def query_profile(
     runs: QueryRuns,
     timed: ExecutionProfile[object],
     explained: ExecutionProfile[Explanation],
-    export_ms: float,
+    exported: ExecutionProfile[object] | None,
 ) -> QueryPerformanceProfile:
     """Return the profile of a query.
 
@@ -96,8 +96,12 @@ def query_profile(
         runs: on the clock alone.
         timed: memory while they ran.
         explained: the plan run once more, with the cache aside.
-        export_ms: of writing the rows.
+        exported: writing the rows, where they were written.
     """
+    export_ms, memory_peak_mb = 0.0, timed.memory_peak_mb
+    if exported is not None:
+        export_ms = exported.elapsed_seconds * 1e3
+        memory_peak_mb = max(memory_peak_mb, exported.memory_peak_mb)
     middle = runs.middle
     stages = middle.stages_ms()
     notes = [*timed.notes, *explained.notes]
@@ -118,7 +122,7 @@ def query_profile(
         distinct_ms=stages["distinct"],
         export_ms=export_ms,
         other_ms=stages["other"],
-        memory_peak_mb=timed.memory_peak_mb,
+        memory_peak_mb=memory_peak_mb,
         memory_delta_mb=timed.memory_delta_mb,
         rows=middle.rows,
         total_rows=middle.total_rows,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ...errors import ProfileError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
     from types import TracebackType
@@ -30,7 +32,7 @@ class Stepped(Generic[T]):
         while True:
             with self._measurement:
                 try:
-                    waits_for = coroutine.throw(thrown) if thrown else coroutine.send(sent)
+                    waits_for = coroutine.send(sent) if thrown is None else coroutine.throw(thrown)
                 except StopIteration as stop:
                     found: T = stop.value
                     return found
@@ -56,6 +58,8 @@ class OpenBlocks(threading.local):
 class ProfiledBlock:
     """A block of code that is measured: `with profiler.profile() as block: ...`.
 
+    It can be entered again after it ended.
+
     Attributes:
         profile: what it took, None until it ends.
     """
@@ -68,8 +72,11 @@ class ProfiledBlock:
         self.profile: ExecutionProfile[object] | None = None
         self._measure = measure
         self._keep = keep
+        self._measurement: Measurement | None = None
 
     def __enter__(self) -> Self:
+        if self._measurement is not None:
+            raise ProfileError("this block is being measured already; make one with profile()")
         self._measurement = self._measure()
         self._measurement.__enter__()
         return self
@@ -80,6 +87,9 @@ class ProfiledBlock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._measurement.__exit__(kind, error, traceback)
-        self.profile = self._measurement.finished(None, error)
+        measurement, self._measurement = self._measurement, None
+        if measurement is None:
+            raise ProfileError("this block has not been entered; use it in a with statement")
+        measurement.__exit__(kind, error, traceback)
+        self.profile = measurement.finished(None, error)
         self._keep(self.profile)
