@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blackcore.minimal.query_engine.export import StreamingExporter
+from blackcore.minimal.query_engine.export import CsvOptions, StreamingExporter
 from blackcore.minimal.query_engine.settings import ExportSettings
 
 if TYPE_CHECKING:
@@ -33,3 +33,15 @@ def awaited() -> Callable[[Iterable[object]], AsyncIterator[object]]:
 def only() -> Callable[[Path], list[str]]:
     """Give a function that lists the names in a folder."""
     return lambda folder: sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def written_csv(exporter: StreamingExporter, tmp_path: Path) -> Callable[..., bytes]:
+    """Give a function from rows and options to the bytes of their CSV."""
+
+    def write(rows: Any, **options: Any) -> bytes:
+        path = tmp_path / "written.csv"
+        exporter.export_csv(rows, path, options=CsvOptions(**options))
+        return path.read_bytes()
+
+    return write

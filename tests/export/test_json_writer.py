@@ -284,3 +284,31 @@ def test_options_of_the_other_layout_are_refused(
 def test_keys_that_json_would_take_for_one_are_refused(written: Any) -> None:
     with pytest.raises(ExportValueError, match="row 1, field 'v': two keys are the same"):
         written([{"v": {1: "a", "1": "b"}}])
+
+
+@pytest.mark.parametrize("format_name", ["json", "jsonl"])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [{}],
+        [{}, {"a": 1}, {}],
+        [{f"c{n}": n for n in range(10_000)}],
+        [{"text": "x\u2028\\" * 3_000_000, "n": 1}, {"n": 2}],
+        [{"a": 1, "A": 2}, {"A": 3}],
+        [{"\x00": "nul\x00byte", "\x7f\x85": "\u2029\ufeff\uffff\U0010ffff"}],
+    ],
+    ids=["no rows", "no columns", "some without", "wide", "large cell", "alike", "naughty"],
+)
+def test_extremes_read_back_equal(written: Any, format_name: Any, rows: Any) -> None:
+    assert read(written(rows, format_name), format_name) == rows
+
+
+@pytest.mark.parametrize("format_name", ["json", "jsonl"])
+def test_keys_that_are_no_strings_become_text_in_the_rows_themselves(
+    written: Any, format_name: Any
+) -> None:
+    rows = [{1: "a", None: "b", False: "c", (1, 2): "d", datetime.date(2020, 1, 2): "e"}]
+    assert read(written(rows, format_name), format_name) == [
+        {"1": "a", "null": "b", "false": "c", "(1, 2)": "d", "2020-01-02": "e"}
+    ]

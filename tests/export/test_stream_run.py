@@ -186,3 +186,20 @@ async def test_cancelled_consumer_ends_the_stream(exporter: StreamingExporter) -
     with pytest.raises(asyncio.CancelledError):
         await task
     assert closed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"compresion": "gzip"}, "no export argument 'compresion'; allowed: total_rows"),
+        ({"on_exists": "error"}, "no export argument 'on_exists'"),
+        ({"compression": "brotli"}, "compression is 'brotli'"),
+        ({"compression": "infer"}, "compression is 'infer'"),
+        ({"chunk_size": 0}, "chunk_size is 0"),
+    ],
+)
+def test_arguments_that_a_stream_does_not_have_are_refused(
+    exporter: StreamingExporter, arguments: Any, message: Any
+) -> None:
+    with pytest.raises(ExportOptionError, match=message):
+        exporter.stream_csv([], **arguments)

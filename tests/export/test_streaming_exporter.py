@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import inspect
 import io
 import json
 from pathlib import Path
@@ -9,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from blackcore.minimal.query_engine import QueryEngine, field
 from blackcore.minimal.query_engine.errors import (
     ExportOptionError,
     ExportPathError,
     ExportValueError,
+    UnknownFieldError,
 )
-from blackcore.minimal.query_engine.export import CsvOptions, JsonOptions, StreamingExporter
+from blackcore.minimal.query_engine.export import (
+    CsvOptions,
+    ExportProgress,
+    JsonOptions,
+    StreamingExporter,
+)
 from blackcore.minimal.query_engine.settings import ExportSettings
 
 if TYPE_CHECKING:
@@ -231,3 +239,68 @@ def test_settings_without_durability_or_with_it_write_the_same(tmp_path: Path) -
         exporter = StreamingExporter(ExportSettings(durable=durable))
         exporter.export_json([{"a": 1}], tmp_path / f"{durable}.json")
     assert (tmp_path / "True.json").read_bytes() == (tmp_path / "False.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["csv", "json", "jsonl"])
+def test_signature_is_the_one_that_callers_were_promised(name: str) -> None:
+    for method in (f"export_{name}_async", f"export_{name}"):
+        parameters = inspect.signature(getattr(StreamingExporter, method)).parameters
+        assert list(parameters)[:4] == ["self", "data_iterator", "output_path", "chunk_size"]
+        assert parameters["chunk_size"].default == 10_000
+    assert inspect.iscoroutinefunction(getattr(StreamingExporter, f"export_{name}_async"))
+
+
+async def test_settings_bound_what_a_chunk_size_asks_for(awaited: Any, tmp_path: Path) -> None:
+    exporter = StreamingExporter(ExportSettings(chunk_rows=10))
+    rows = [{"a": 1}] * 15 + [{"a": 1, "late": 2}]
+    with pytest.raises(ExportValueError, match="row 16, field 'late'"):
+        await exporter.export_csv_async(awaited(rows), tmp_path / "a.csv", 50_000)
+
+
+PEOPLE = [
+    {"name": "Ada", "born": 1815, "home": {"city": "London"}},
+    {"name": "Grace", "born": 1906},
+]
+
+
+class Shelf:
+    """A loader of one database."""
+
+    def load_database(self, name: str) -> list[dict[str, Any]]:
+        return PEOPLE
+
+    def get_available_databases(self) -> list[str]:
+        return ["people"]
+
+    def refresh_cache(self, name: str | None = None) -> None:
+        pass
+
+
+@pytest.mark.parametrize("ask", [lambda query: query, lambda query: query.run()])
+async def test_queries_and_results_are_sources_of_rows(
+    exporter: StreamingExporter, ask: Any, tmp_path: Path
+) -> None:
+    query = QueryEngine(Shelf()).query("people")
+    heard: list[ExportProgress] = []
+    path = tmp_path / "people.json"
+    assert await exporter.export_json_async(ask(query), path, on_progress=heard.append) == 2
+    assert json.loads(path.read_bytes()) == PEOPLE
+    assert heard[-1].total_rows == 2
+    projected = ask(query.select("born", "home.city").sort("-born"))
+    exporter.export_csv(projected, tmp_path / "people.csv")
+    assert (tmp_path / "people.csv").read_bytes() == b"born,home.city\r\n1906,\r\n1815,London\r\n"
+    none = ask(query.where(field("born") > 2_000).select("name"))
+    assert [block async for block in exporter.stream_csv(none)] == [b"name\r\n"]
+
+
+async def test_query_that_cannot_be_answered_leaves_the_old_file(
+    exporter: StreamingExporter, tmp_path: Path, only: Any
+) -> None:
+    (tmp_path / "a.csv").write_bytes(b"old")
+    query = QueryEngine(Shelf()).query("people").select("nmae")
+    with pytest.raises(UnknownFieldError, match="did you mean 'name'"):
+        await exporter.export_csv_async(query, tmp_path / "a.csv")
+    with pytest.raises(UnknownFieldError):
+        await anext(exporter.stream_csv(query))
+    assert (tmp_path / "a.csv").read_bytes() == b"old"
+    assert only(tmp_path) == ["a.csv"]

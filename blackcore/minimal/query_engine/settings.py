@@ -140,8 +140,8 @@ class SearchSettings:
 class ExportSettings:
     """How files and streams are written."""
 
-    chunk_rows: int = 10_000
-    """Rows gathered ahead of the writer at most, and looked at to find the columns."""
+    chunk_rows: int = 1_000_000
+    """The most rows gathered ahead of a writer, whatever an export's ``chunk_size`` asks for."""
     chunk_bytes: int = 8 * 1024 * 1024
     """The same bound in bytes, as estimated: rows of large values are gathered fewer at a time."""
     slice_rows: int = 1_000

@@ -12,6 +12,7 @@ from ..errors import ExportOptionError, MissingExtraError
 if TYPE_CHECKING:
     from .atomic_file import Block, ByteSink
 
+StreamCompression: TypeAlias = Literal["none", "gzip", "zstd"]
 Compression: TypeAlias = Literal["infer", "none", "gzip", "zstd"]
 SUFFIXES: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 _LEVELS = {"gzip": (0, 9, 6), "zstd": (1, 22, 3)}

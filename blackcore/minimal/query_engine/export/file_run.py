@@ -47,7 +47,7 @@ class FileRun:
             async with Crew(feed, job.settings, callback) as crew:
                 handoff = crew.handoff
                 work = crew.submit(
-                    lambda: job.write(
+                    lambda: job.asked().write(
                         self.target,
                         self.target_options,
                         pause=handoff.pause,
@@ -73,7 +73,8 @@ class FileRun:
         with ExitStack() as cleanup:
             callback = self._callback(cleanup)
             report = None if callback is None else _plain(callback)
-            rows = self.job.write(self.target, self.target_options, pause=_no_pause, report=report)
+            job = self.job.asked()
+            rows = job.write(self.target, self.target_options, pause=_no_pause, report=report)
             if report is not None:
                 report(self.job.tally.report(finished=True))
             return rows

@@ -14,7 +14,17 @@ from .formats import Format, TextOptions, text_of, text_of_frame
 from .options import CsvOptions
 from .pipeline import Stopped, paused
 from .progress import ExportProgress, Tally
-from .sources import ArrowStream, BuiltColumns, Rows, Slice, is_once, slices_of, slices_of_chunks
+from .sources import (
+    ArrowStream,
+    BuiltColumns,
+    Question,
+    Rows,
+    Slice,
+    is_once,
+    known_rows,
+    slices_of,
+    slices_of_chunks,
+)
 from .targets import Target, TargetOptions, compression_of, open_target
 
 if TYPE_CHECKING:
@@ -39,6 +49,27 @@ class ExportJob:
         """Return the same job in slices short enough for an event loop beside it."""
         short = min(self.settings.slice_rows, self.settings.shared_slice_rows)
         return replace(self, settings=replace(self.settings, slice_rows=short))
+
+    def asked(self) -> ExportJob:
+        """Return the job of the rows themselves: where the data is a query, those of its answer.
+
+        A result's projection says which columns there are, without a row.
+
+        Raises:
+            QueryEngineError: the query cannot be answered.
+        """
+        data = self.data.run() if isinstance(self.data, Question) else self.data
+        if self.tally.total_rows is None:
+            self.tally.total_rows = known_rows(data)
+        options = self.options
+        selected = getattr(data, "select", None)  # a frame has a method of that name
+        if (
+            isinstance(options, CsvOptions)
+            and options.fieldnames is None
+            and isinstance(selected, tuple)
+        ):
+            options = replace(options, fieldnames=selected)
+        return replace(self, data=data, options=options)
 
     def write(
         self,

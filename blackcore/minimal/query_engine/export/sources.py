@@ -53,10 +53,18 @@ class BuiltColumns(Protocol):
         """
 
 
+@runtime_checkable
+class Question(Protocol):
+    """Rows that are yet to be asked for: a query."""
+
+    def run(self) -> RowChunks:
+        """Return the rows."""
+
+
 SyncRows: TypeAlias = Iterable[Row] | Iterable[Sequence[Row]]
 AsyncRows: TypeAlias = AsyncIterable[Row] | AsyncIterable[Sequence[Row]]
-Rows: TypeAlias = SyncRows | AsyncRows | ArrowStream | RowChunks | BuiltColumns
-"""Rows one by one or in chunks (lists of rows), from a sync or async iterable; or columns."""
+Rows: TypeAlias = SyncRows | AsyncRows | ArrowStream | RowChunks | BuiltColumns | Question
+"""Rows one by one or in chunks (lists of rows), from a sync or async iterable; columns; a query."""
 
 
 def is_once(data: object) -> bool:
@@ -73,12 +81,12 @@ def is_async(data: object) -> TypeGuard[AsyncRows]:
 
 def require_rows(data: object) -> None:
     """Raise ExportOptionError for what cannot be a source of rows, as far as the type tells."""
-    wanted = "give an iterable of dicts, of lists of dicts, or a data frame"
+    wanted = "give an iterable of dicts, of lists of dicts, a query's result, or a data frame"
     if isinstance(data, (str, bytes, bytearray, os.PathLike)):
         raise ExportOptionError(f"data is {type(data).__name__} {str(data)[:80]!r}; {wanted}")
     if isinstance(data, Mapping):
         raise ExportOptionError(f"data is one {type(data).__name__}; {wanted}: [row], not row")
-    if not isinstance(data, (Iterable, AsyncIterable, ArrowStream, RowChunks)):
+    if not isinstance(data, (Iterable, AsyncIterable, ArrowStream, RowChunks, Question)):
         raise ExportOptionError(f"data is a {type(data).__name__}; {wanted}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, TypeAlias
 
 from .pipeline import Crew
@@ -34,7 +34,9 @@ async def stream(
     feed = job.data if is_async(job.data) else None
     async with Crew(feed, job.settings, callback) as crew:
         chunks = None if feed is None else crew.handoff
-        blocks = _compressed(job.blocks(pause=crew.handoff.pause, chunks=chunks), codec)
+        blocks = _compressed(
+            lambda: job.asked().blocks(pause=crew.handoff.pause, chunks=chunks), codec
+        )
         try:
             coming = crew.submit(lambda: next(blocks, None))
             while (block := await crew.result(coming)) is not None:
@@ -49,8 +51,9 @@ async def stream(
             crew.submit(blocks.close)
 
 
-def _compressed(blocks: Blocks, codec: Codec | None) -> Blocks:
-    """Yield the blocks, compressed where there is a codec."""
+def _compressed(make: Callable[[], Blocks], codec: Codec | None) -> Blocks:
+    """Yield the blocks, compressed where there is a codec; nothing is made before the first."""
+    blocks = make()
     try:
         for block in blocks:
             ready = block if codec is None else bytes(codec.compress(block))
