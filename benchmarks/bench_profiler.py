@@ -16,6 +16,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from memory_profiler import LineProfiler
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -84,12 +85,35 @@ def interleaved(runs: dict[str, Timed], rounds: int) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def recording_us(engine: QueryEngine, query: AskedQuery, rounds: int) -> tuple[float, float]:
+def looks_at_the_clock(run: Callable[[], object]) -> int:
+    """Return how often the clock is looked at while something runs."""
+    look = time.perf_counter_ns
+    looks = 0
+
+    def counted() -> int:
+        nonlocal looks
+        looks += 1
+        return look()
+
+    time.perf_counter_ns = counted
+    try:
+        run()
+    finally:
+        time.perf_counter_ns = look
+    return looks
+
+
+def recording_us(
+    engine: QueryEngine, query: AskedQuery, rows: int, rounds: int
+) -> tuple[float, float]:
     """Return microseconds of recording a query's stages and rows, and of the log.
 
-    What the engine does for it, done again by itself: a lap a stage, two looks at the clock and a
-    value for each filter and the sort, their sum by kind; then the log's look at the answer.
+    What the engine does for it, done again by itself: a lap a stage, two looks at the clock, the
+    rows left and a value for each filter and the sort, their sum by kind; then the log's look at
+    the answer. That the clock is looked at no less often than by the engine is asserted.
     """
+    mask = np.zeros(rows, dtype=np.bool_)
+    mask[::4] = True
     explained = engine.explain(query, analyze=True)
     result = engine.execute(query)
     log = SlowQueryLog()
@@ -97,6 +121,7 @@ def recording_us(engine: QueryEngine, query: AskedQuery, rounds: int) -> tuple[f
 
     def record() -> None:
         stages: dict[str, float] = {}
+        begin = time.perf_counter_ns()
         last = time.perf_counter_ns()
         for name in ("load", "cache", "plan"):
             now = time.perf_counter_ns()
@@ -105,14 +130,17 @@ def recording_us(engine: QueryEngine, query: AskedQuery, rounds: int) -> tuple[f
         actuals = []
         for stage in explained.plan.filter_stages:
             start = time.perf_counter_ns()
+            left = int(np.count_nonzero(mask))
             elapsed = time.perf_counter_ns() - start
-            actuals.append(StageActual("filter", 1, elapsed, stage.condition))
+            actuals.append(StageActual("filter", left, elapsed, stage.condition, stage.cost.rows))
         start = time.perf_counter_ns()
         actuals.append(StageActual("sort", 1, time.perf_counter_ns() - start))
         for actual in actuals:
             spent = stages.get(actual.kind, 0.0)
             stages[actual.kind] = spent + actual.nanoseconds / 1e6
+        stages["total"] = (time.perf_counter_ns() - begin) / 1e6
 
+    assert looks_at_the_clock(record) >= looks_at_the_clock(lambda: engine.execute(query)) > 0
     repeats = range(200)
     taken = {
         name: min(seconds(lambda run=run: [run() for _ in repeats]) for _ in range(rounds)) / 200
@@ -127,12 +155,15 @@ def report_always_on(count: int, rounds: int) -> None:
     explained = engine.explain(query, analyze=True)
     assert len(explained.actuals) == 4
     query_us = min(seconds(lambda: engine.execute(query)) for _ in range(rounds * 5)) * 1e6
-    stages_us, log_us = recording_us(engine, query, rounds)
+    stages_us, log_us = recording_us(engine, query, count, rounds)
     share = (stages_us + log_us) / 1000
+    verdict = "met" if share < 0.02 else "MISSED"
     print(f"a query of {count:,} rows, three filters, a sort       {query_us:9.1f} us")
     print(f"  stages and rows, recorded for it                {stages_us:9.2f} us")
     print(f"  the slow-query log, for a fast query            {log_us:9.2f} us")
-    print(f"  together, of a query of 1 ms                    {share:9.2%}    (target 2 %)")
+    print(
+        f"  together, of a query of 1 ms                    {share:9.2%}    (target 2 %: {verdict})"
+    )
 
 
 def many_calls(n: int) -> int:

@@ -291,7 +291,7 @@ def test_finding_names_the_slowest_filter_and_the_estimate_that_is_far_off(
         100,
         (
             FilterStage(off, Way.COLUMN, 0.5, QueryCost(1e3, 50.0)),
-            FilterStage(slow, Way.DISTINCT, 0.1, QueryCost(1e3, 5.0)),
+            FilterStage(slow, Way.DISTINCT, 0.1, QueryCost(1e3, 3.0)),
         ),
     )
     actuals = (
@@ -311,6 +311,10 @@ def test_finding_names_the_slowest_filter_and_the_estimate_that_is_far_off(
         "once per distinct value; the estimate for carrier == 'HA' is off by 25: "
         "50 rows expected, 2 found"
     )
+    html = profile._repr_html_()
+    assert ">2 (far off)<" in html
+    assert ">1<" in html
+    assert ">once per distinct value<" in html
 
 
 def test_profile_is_plain_values_for_json(engine: QueryEngine) -> None:

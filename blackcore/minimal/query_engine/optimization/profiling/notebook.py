@@ -87,9 +87,10 @@ def _framed(parts: Iterable[str]) -> str:
 
 def _bar(parts: Sequence[tuple[str, float]]) -> str:
     """Return one bar of parts with their names and nanoseconds, and a legend."""
-    whole = sum(nanoseconds for _, nanoseconds in parts)
-    if whole <= 0:
+    parts = [(name, nanoseconds) for name, nanoseconds in parts if nanoseconds > 0]
+    if not parts:
         return ""
+    whole = sum(nanoseconds for _, nanoseconds in parts)
     drawn, legend = [], []
     for name, nanoseconds in parts:
         share = nanoseconds / whole
@@ -115,15 +116,15 @@ def _rows_table(stages: Sequence[StageRows]) -> str:
     rows = [
         (
             each.name,
-            each.way,
+            each.looks,
             "" if each.estimated_rows is None else f"{each.estimated_rows:,.0f}",
-            f"{each.actual_rows:,}",
+            f"{each.actual_rows:,}{' (far off)' if each.is_far_off else ''}",
             "" if each.estimated_ms is None else shown_time(each.estimated_ms * 1e6),
             shown_time(each.actual_ms * 1e6),
         )
         for each in stages
     ]
-    heads = ("stage", "looks at", "rows expected", "rows left", "time expected", "time")
+    heads = ("stage", "looked at", "rows expected", "rows left", "time expected", "time")
     return _table(heads, rows, texts=2)
 
 

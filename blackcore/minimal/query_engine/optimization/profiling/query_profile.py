@@ -52,7 +52,7 @@ _WAYS: Final = {
 }
 
 _FAR_OFF: Final = 4.0
-"""An estimate that is off by this factor is worth a word."""
+"""A factor: estimates that are off by more are worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,16 @@ class StageRows:
             return 1.0
         low, high = sorted((max(self.estimated_rows, 1.0), max(float(self.actual_rows), 1.0)))
         return high / low
+
+    @property
+    def is_far_off(self) -> bool:
+        """Whether the estimate of the rows is off by more than is to be expected."""
+        return self.off_by >= _FAR_OFF
+
+    @property
+    def looks(self) -> str:
+        """How a filter looks at the rows, in words; empty for other stages."""
+        return _WAYS.get(self.way, self.way)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,13 +194,13 @@ class QueryPerformanceProfile:
             return
         slowest = max(inside, key=lambda each: each.actual_ms)
         if stage == "filter":
-            way = f", looked at {_WAYS[slowest.way]}" if slowest.way else ""
+            way = f", looked at {slowest.looks}" if slowest.way else ""
             # a share, since these times are of another run, which functions are recorded in
             whole = sum(each.actual_ms for each in inside)
             share = slowest.actual_ms / whole if whole else 1.0
             yield f"{slowest.name} is {share:.0%} of it and left {slowest.actual_rows:,} rows{way}"
         worst = max(inside, key=lambda each: each.off_by)
-        if worst.off_by >= _FAR_OFF:
+        if worst.is_far_off:
             yield (
                 f"the estimate for {worst.name} is off by {worst.off_by:.3g}: "
                 f"{worst.estimated_rows:,.0f} rows expected, {worst.actual_rows:,} found"
