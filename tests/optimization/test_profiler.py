@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import cProfile
 import gc
+import operator
 import pstats
 import sys
 import threading
 from collections.abc import Mapping
+from functools import partial
+from html import escape
 from typing import Any
 
 import pytest
@@ -17,6 +20,10 @@ from blackcore.minimal.query_engine.optimization.profiler import QueryProfiler
 from blackcore.minimal.query_engine.optimization.profiling import measurement
 from blackcore.minimal.query_engine.optimization.profiling.execution_profile import (
     ExecutionProfile,
+)
+from blackcore.minimal.query_engine.optimization.profiling.measurement import (
+    Instruments,
+    Measurement,
 )
 from blackcore.minimal.query_engine.settings import ProfilerSettings
 from tests.optimization.profiled import branch, fails, leaf, recorded, sampling_threads
@@ -97,6 +104,52 @@ def test_interrupt_goes_through_and_ends_the_sampling_thread() -> None:
         profiler.profile_execution(interrupted)
     assert not sampling_threads()
     assert isinstance(profiler.last.exception, KeyboardInterrupt)  # type: ignore[union-attr]
+
+
+def test_measurement_that_is_never_finished_leaves_no_thread() -> None:
+    begun = Measurement("begun", Instruments(functions=False), ProfilerSettings())
+    [thread] = [each for each in threading.enumerate() if each.name == "query-profiler"]
+    del begun
+    gc.collect()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+class Adder:
+    def __init__(self, *numbers: int) -> None:
+        self.total = sum(numbers)
+
+    def __call__(self, *numbers: int) -> int:
+        return self.total + sum(numbers)
+
+    def method(self, number: int) -> int:
+        return self.total + number
+
+    @classmethod
+    def made(cls, number: int) -> Adder:
+        return cls(number)
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [
+        (len, "len"),
+        (lambda it: len(it), "<lambda>"),  # noqa: PLW0108 - a function is wanted
+        (partial(map, len), "partial"),
+        (Adder, "Adder"),
+        (Adder(2), "Adder"),
+        (Adder(2).method, "Adder.method"),
+        (Adder.made, "Adder.made"),
+        ([].append, "list.append"),
+        (operator.itemgetter(0), "itemgetter"),
+    ],
+)
+def test_anything_that_can_be_called_is_measured_under_its_name(called: Any, name: str) -> None:
+    argument: Any = 3 if name.startswith("Adder") else [1]
+    profile = QueryProfiler().profile_execution(called, argument)
+    assert type(profile.value) is type(called(argument))
+    assert profile.name.endswith(name)
+    assert escape(name) in profile._repr_html_()
 
 
 def test_nested_profiles_each_see_what_ran_inside_them() -> None:

@@ -6,6 +6,7 @@ import gc
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -115,6 +116,8 @@ class Measurement:
         if not sampler.start():
             self.note("nothing was sampled: the system had no thread to give")
             return None
+        # for a measurement that is never finished, as when an interrupt hits before its first step
+        weakref.finalize(self, sampler.let_go).atexit = False
         return sampler
 
     def note(self, text: str) -> None:

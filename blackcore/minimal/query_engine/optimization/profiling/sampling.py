@@ -81,9 +81,13 @@ class Sampler:
         return True
 
     def stop(self) -> None:
-        """Look no more."""
+        """Look no more; the thread has ended when this returns."""
         self._ended.set()
         self._thread.join()
+
+    def let_go(self) -> None:
+        """Look no more, without waiting for the thread to end."""
+        self._ended.set()
 
     def enter(self, frame: FrameType | None) -> None:
         """Sample stacks above a frame from now on."""
