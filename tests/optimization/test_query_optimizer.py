@@ -126,7 +126,7 @@ def test_the_plan_carries_the_rest_of_the_question(flights: Records) -> None:
     made = optimized(flights, query)
     assert made.query is query
     assert made.estimated_cost == made.plan.cost
-    assert made.rules_fired == ()
+    assert [rule.name for rule in made.rules_fired] == ["take_top_rows"]
     plan = made.plan
     assert plan.database == "flights"
     assert plan.row_count == len(flights)
@@ -142,7 +142,8 @@ def test_the_plan_carries_the_rest_of_the_question(flights: Records) -> None:
         ([SortField("id")], None, None),
         ([SortField("id")], QueryPagination(1, 10), 10_000),
         ([SortField("id")], QueryPagination(3, 9_000), 27_000),
-        ([], QueryPagination(1, 10), None),
+        ([], QueryPagination(1, 10), 10_000),
+        ([], None, None),
     ],
 )
 def test_a_limit_is_what_a_sorted_page_needs_and_some_more(

@@ -2,19 +2,22 @@
 
 from .cost_model import CostModel
 from .explanation import Explanation
+from .gathering import gather
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .query_optimizer import CostBasedOptimizer, OptimizedQuery, QueryOptimizer
 from .rules import RULES, RuleFired
-from .statistics import FieldStatistics, QueryStatistics, TableStatistics, gather
+from .statistics import ColumnState, FieldStatistics, Histogram, QueryStatistics, TableStatistics
 
 __all__ = [
     "RULES",
+    "ColumnState",
     "CostBasedOptimizer",
     "CostModel",
     "ExecutionPlan",
     "Explanation",
     "FieldStatistics",
     "FilterStage",
+    "Histogram",
     "OptimizedQuery",
     "QueryCost",
     "QueryOptimizer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, NamedTuple
 
 from ..query import Condition, SortField
 
@@ -28,12 +29,36 @@ class Way(StrEnum):
         return self is Way.COLUMN or (self is Way.DISTINCT and first)
 
 
+class StageCost(NamedTuple):
+    """What one stage is estimated to cost: nanoseconds of one core, and the rows it leaves.
+
+    With a filter's condition.
+    """
+
+    kind: Literal["filter", "sort"]
+    nanoseconds: float
+    rows: float
+    condition: Condition | None = None
+
+    @property
+    def name(self) -> str:
+        """The condition in words, or the kind."""
+        return self.kind if self.condition is None else str(self.condition)
+
+
 @dataclass(frozen=True, slots=True)
 class QueryCost:
-    """What something is estimated to cost: nanoseconds of one core, and the rows it leaves."""
+    """What something is estimated to cost: nanoseconds of one core, and the rows it leaves.
+
+    Attributes:
+        nanoseconds: of all stages together.
+        rows: after the last one.
+        stages: what each of them contributes, in the order they run; of a stage itself none.
+    """
 
     nanoseconds: float
     rows: float
+    stages: tuple[StageCost, ...] = ()
 
     def __str__(self) -> str:
         return f"{shown_time(self.nanoseconds)}, {self.rows:,.0f} rows"
@@ -67,7 +92,8 @@ class ExecutionPlan:
         row_count: how many there are, as far as the statistics know.
         filter_stages: in the order they run.
         sort_fields: after the filters.
-        limit: how many rows of the order are needed; None for all.
+        limit: how many rows are needed of the order, or, without a sort, of those that match; the
+            others have to be counted only. None for all.
         select: the fields that `distinct` compares, None for whole records.
         distinct: whether equal rows are left out.
         uses_columns: whether columns may be built and used at all.
@@ -101,9 +127,14 @@ class ExecutionPlan:
     @property
     def cost(self) -> QueryCost:
         """What all stages together are estimated to cost."""
-        spent = sum(stage.cost.nanoseconds for stage in self.filter_stages)
-        spent += self.order_cost.nanoseconds if self.order_cost else 0.0
-        return QueryCost(spent, self.estimated_rows)
+        stages = [
+            StageCost("filter", stage.cost.nanoseconds, stage.cost.rows, stage.condition)
+            for stage in self.filter_stages
+        ]
+        if self.order_cost is not None:
+            stages.append(StageCost("sort", self.order_cost.nanoseconds, self.order_cost.rows))
+        spent = sum([stage.nanoseconds for stage in stages])
+        return QueryCost(spent, self.estimated_rows, tuple(stages))
 
 
 def shown_time(nanoseconds: float) -> str:

@@ -1,17 +1,21 @@
-"""The order and ways of questions of a shape seen before, so that small ones are not planned anew.
+"""The order and ways of questions of a shape seen before, so that they are not planned anew.
 
 A shape is a question without its values. On a small database planning costs more than any order
-could save; on a large one the values decide the order, and it is planned each time.
+could save, so that whatever the values are, one plan serves. On a larger one the values decide the
+order by how many rows they leave: there, questions are of one shape only if each of their
+conditions leaves about as many as its like.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from ..query import Condition, QueryFilter
+from ..query import Condition, QueryFilter, QueryOperator
+from ..query.patterns import compile_pattern
 from .plan import FilterStage
 from .statistics import QueryStatistics
 
@@ -28,30 +32,11 @@ class _Known:
 
 
 class PlanCache:
-    """Keeps the stages of the shapes asked last; each is planned anew now and then. Thread-safe.
+    """Keeps the stages of the shapes asked last; each is planned anew now and then. Thread-safe."""
 
-    Args:
-        max_rows: databases with more rows are planned each time.
-    """
-
-    def __init__(self, max_rows: int) -> None:
-        self.max_rows = max_rows
+    def __init__(self) -> None:
         self._known: OrderedDict[Hashable, _Known] = OrderedDict()
         self._lock = threading.Lock()
-
-    def shape_of(
-        self, conditions: Sequence[Condition], statistics: QueryStatistics
-    ) -> Hashable | None:
-        """Return what two questions share if one's plan serves the other, None if none would."""
-        if statistics.row_count > self.max_rows:
-            return None
-        parts: list[Hashable] = [statistics.database, statistics.row_count]
-        parts.extend(statistics.columns.values())
-        for condition in conditions:
-            if not isinstance(condition, QueryFilter):
-                return None
-            parts.append((condition.field, condition.operator, type(condition.value)))
-        return tuple(parts)
 
     def stages(
         self, shape: Hashable, conditions: Sequence[Condition]
@@ -66,7 +51,9 @@ class PlanCache:
             if known.uses_left <= 0:
                 del self._known[shape]
         return tuple(
-            FilterStage(conditions[position], stage.way, stage.selectivity, stage.cost)
+            FilterStage(
+                conditions[position], stage.way, stage.selectivity, stage.cost, stage.rejected
+            )
             for position, stage in known.order
         )
 
@@ -80,3 +67,43 @@ class PlanCache:
             self._known[shape] = _Known(order, _USES)
             if len(self._known) > _MAX_SHAPES:
                 self._known.popitem(last=False)
+
+
+def shape_of(
+    conditions: Sequence[Condition],
+    statistics: QueryStatistics,
+    fractions: Sequence[float] | None = None,
+) -> Hashable:
+    """Return what two questions share if one's plan serves the other.
+
+    Args:
+        conditions: AND-ed.
+        statistics: of their database.
+        fractions: what each of them leaves, where that matters.
+    """
+    return (
+        statistics.database,
+        statistics.row_count,
+        tuple(statistics.columns.values()),
+        tuple([_condition_shape(condition) for condition in conditions]),
+        None if fractions is None else tuple([_magnitude(fraction) for fraction in fractions]),
+    )
+
+
+def _condition_shape(condition: Condition) -> Hashable:
+    if isinstance(condition, QueryFilter):
+        operator, value = condition.operator, condition.value
+        detail: object = type(value)
+        if operator is QueryOperator.REGEX:
+            # look-around costs what no other pattern does
+            detail = compile_pattern(str(value), case_sensitive=condition.case_sensitive).linear
+        elif isinstance(value, tuple):
+            detail = len(value).bit_length()
+        return (condition.field, operator, detail, condition.case_sensitive)
+    members = tuple([_condition_shape(member) for member in condition.filters])
+    return (condition.mode, condition.negate, members)
+
+
+def _magnitude(fraction: float) -> tuple[int, int]:
+    """Return in which power of two a fraction is, and what it leaves out."""
+    return (math.frexp(fraction)[1], math.frexp(1.0 - fraction)[1])

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ..errors import SettingsError, did_you_mean
 from ..query import Condition, StructuredQuery, condition_fields
 from ..settings import ExecutionSettings
-from .cost_model import CostModel
+from .cost_model import CostModel, rank
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
-from .plan_cache import PlanCache
-from .rules import RULE_NAMES, RuleContext, RuleFired, are_plain, needed_sort_fields, rewritten
-from .selectivity import selectivity
-from .statistics import QueryStatistics
+from .plan_cache import PlanCache, shape_of
+from .rules import (
+    RULE_NAMES,
+    Ordering,
+    RuleContext,
+    RuleFired,
+    are_plain,
+    ordered,
+    rewritten,
+)
+from .selectivity import conjunction, selectivity
+from .statistics import QueryStatistics, TableStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +59,15 @@ class CostBasedOptimizer:
     """Orders AND-ed conditions by rank = cost / (1 - selectivity), the cheapest exclusion first.
 
     That order is optimal for independent conditions (Hellerstein and Stonebraker, SIGMOD 1993).
-    Holds no state but plans of shapes seen before; thread-safe.
+    OR-ed ones go by cost / selectivity. Needs nothing but statistics; holds no state but plans of
+    shapes seen before; thread-safe.
 
     Args:
-        cost_model: nanoseconds per row and way.
+        cost_model: nanoseconds per row and way; see `calibrate` for those of this machine.
         settings: from how many rows on columns are used, and how many rows are kept under a limit.
         keep_order: run the conditions in the order they were given.
-        switched_off: names of rewriting rules not to use (see `rules.RULES`).
+        switched_off: names of rewriting rules not to use (see `RULES`).
+        statistics: what is known of databases, for plans without statistics of their own.
 
     Raises:
         SettingsError: a name among `switched_off` that no rule has.
@@ -70,114 +80,130 @@ class CostBasedOptimizer:
         *,
         keep_order: bool = False,
         switched_off: Iterable[str] = (),
+        statistics: Iterable[TableStatistics] = (),
     ) -> None:
         self.switched_off = frozenset(switched_off)
         unknown = self.switched_off - RULE_NAMES
         if unknown:
-            first = min(unknown)
-            hint = did_you_mean(first, RULE_NAMES)
-            raise SettingsError(f"there is no rewriting rule {first!r}; {hint}")
+            name = min(unknown)
+            raise SettingsError(f"no rewriting rule {name!r}; {did_you_mean(name, RULE_NAMES)}")
         self.cost_model = cost_model or CostModel()
         self.settings = settings or ExecutionSettings()
         self.keep_order = keep_order
-        self._plans = PlanCache(self.settings.planned_anew_from_rows)
+        self._statistics = {known.database: known for known in statistics}
+        self._plans = PlanCache()
 
     def optimize_query(self, query: StructuredQuery, statistics: QueryStatistics) -> OptimizedQuery:
         """Return the query with its plan."""
         uses_columns = statistics.row_count >= self.settings.columns_from_rows
-        conditions, fired = self._rewritten(query, statistics)
+        conditions, ordering, fired = self._rewritten(query, statistics)
         is_empty = any(map(is_nothing, conditions))
         stages, is_known = ((), False) if is_empty else self._known_stages(conditions, statistics)
         matched = stages[-1].cost.rows if stages else float(statistics.row_count)
-        limit = self._limit(query)
         plan = ExecutionPlan(
             database=query.database,
             row_count=statistics.row_count,
             filter_stages=stages,
-            sort_fields=needed_sort_fields(query),
-            limit=limit,
+            sort_fields=ordering.sort_fields,
+            limit=ordering.limit,
             select=query.select,
             distinct=query.distinct,
             uses_columns=uses_columns,
             is_empty=is_empty,
             searches=query.search.text if query.search else None,
-            order_cost=self._order_cost(query, matched, limit),
+            order_cost=self._order_cost(ordering, 0.0 if is_empty else matched),
             is_known=is_known,
         )
-        filters = tuple(stage.condition for stage in stages)
+        filters = tuple([stage.condition for stage in stages])
         return OptimizedQuery(query, filters, plan, plan.cost, fired)
+
+    def generate_execution_plan(self, query: StructuredQuery) -> ExecutionPlan:
+        """Return a plan from the statistics that the optimizer was made with.
+
+        Of a database that it was not told of, nothing is known but the query.
+        """
+        known = self._statistics.get(query.database, QueryStatistics(query.database, 0))
+        return self.optimize_query(query, known).plan
+
+    def estimate_cost(self, query: StructuredQuery, data_statistics: QueryStatistics) -> QueryCost:
+        """Return what the query is estimated to cost with the plan made for it, stage by stage."""
+        return self.optimize_query(query, data_statistics).estimated_cost
 
     def _rewritten(
         self, query: StructuredQuery, statistics: QueryStatistics
-    ) -> tuple[tuple[Condition, ...], tuple[RuleFired, ...]]:
-        if are_plain(query.filters):
-            return query.filters, ()
-        kinds = {path: state.kind for path, state in statistics.columns.items()}
-        context = RuleContext(
-            # a field has a column only where no list is on the way in any record
-            single_valued=frozenset(path for path, kind in kinds.items() if kind is not None),
-            texts=frozenset(path for path, kind in kinds.items() if kind == "string"),
-        )
-        return rewritten(query.filters, context, switched_off=self.switched_off)
+    ) -> tuple[tuple[Condition, ...], Ordering, tuple[RuleFired, ...]]:
+        wanted = None
+        if query.pagination is not None:
+            wanted = max(query.pagination.stop, self.settings.answer_prefix_rows)
+        searches = query.search is not None
+        ordering = Ordering(query.sort_fields, wanted, query.distinct, searches)
+        plain = are_plain(query.filters)
+        context = _NOTHING_PROVEN
+        if not plain or len(query.sort_fields) > 1:
+            context = _context(statistics)
+        conditions = query.filters
+        fired: tuple[RuleFired, ...] = ()
+        if not plain:
+            conditions, fired = rewritten(query.filters, context, switched_off=self.switched_off)
+        ordering, also_fired = ordered(ordering, context, switched_off=self.switched_off)
+        return conditions, ordering, fired + also_fired
 
-    def generate_execution_plan(self, query: StructuredQuery) -> ExecutionPlan:
-        """Return the plan of a query about which nothing is known but the query."""
-        return self.optimize_query(query, QueryStatistics(query.database, 0)).plan
-
-    def estimate_cost(self, query: StructuredQuery, data_statistics: QueryStatistics) -> QueryCost:
-        """Return what the query is estimated to cost with the plan made for it."""
-        return self.optimize_query(query, data_statistics).estimated_cost
-
-    def _limit(self, query: StructuredQuery) -> int | None:
-        if query.pagination is None or not query.sort_fields:
-            return None  # without a sort every match is in order already
-        return max(query.pagination.stop, self.settings.answer_prefix_rows)
-
-    def _order_cost(
-        self, query: StructuredQuery, rows: float, limit: int | None
-    ) -> QueryCost | None:
-        if not query.sort_fields:
+    def _order_cost(self, ordering: Ordering, rows: float) -> QueryCost | None:
+        if not ordering.sort_fields:
             return None
-        kept = rows if limit is None else min(rows, limit)
-        return QueryCost(self.cost_model.order_ns(rows, limit), kept)
+        kept = rows if ordering.limit is None else min(rows, ordering.limit)
+        return QueryCost(self.cost_model.order_ns(rows, ordering.limit), kept)
 
     def _known_stages(
         self, conditions: tuple[Condition, ...], statistics: QueryStatistics
     ) -> tuple[tuple[FilterStage, ...], bool]:
         """Return the stages, and whether they were planned for other values of the same shape."""
-        shape = self._plans.shape_of(conditions, statistics)
-        if shape is not None:
-            known = self._plans.stages(shape, conditions)
-            if known is not None:
-                return known, True
-        stages = self._stages(conditions, statistics)
-        if shape is not None:
-            self._plans.keep(shape, conditions, stages)
+        fractions = None
+        if statistics.row_count >= self.settings.planned_anew_from_rows:
+            fractions = [selectivity(condition, statistics) for condition in conditions]
+        if not self.keep_order and any(condition.is_group for condition in conditions):
+            conditions = tuple(
+                [self.cost_model.arranged(condition, statistics) for condition in conditions]
+            )
+        shape = shape_of(conditions, statistics, fractions)
+        known = self._plans.stages(shape, conditions)
+        if known is not None:
+            return known, True
+        if fractions is None:
+            fractions = [selectivity(condition, statistics) for condition in conditions]
+        plan = (
+            self._row_stages
+            if statistics.row_count < self.settings.columns_from_rows
+            else self._stages
+        )
+        stages = plan(conditions, fractions, statistics)
+        self._plans.keep(shape, conditions, stages)
         return stages, False
 
     def _stages(
-        self, conditions: tuple[Condition, ...], statistics: QueryStatistics
+        self,
+        conditions: Sequence[Condition],
+        fractions: Sequence[float],
+        statistics: QueryStatistics,
     ) -> tuple[FilterStage, ...]:
         """Return the stages, each chosen as the one of best rank given what survived so far."""
-        if statistics.row_count < self.settings.columns_from_rows:
-            return self._row_stages(conditions, statistics)
         surviving = 1.0
         stages: list[FilterStage] = []
-        fractions = {
-            position: selectivity(condition, statistics)
-            for position, condition in enumerate(conditions)
-        }
-        while fractions:
+        chosen: list[int] = []
+        left = list(range(len(conditions)))
+        while left:
             priced = {
                 position: self._priced(conditions[position], statistics, surviving)
-                for position in (list(fractions)[:1] if self.keep_order else fractions)
+                for position in (left[:1] if self.keep_order else left)
             }
-            best = min(priced, key=lambda p: (priced[p][0][1] / (1.0 - fractions[p] + 1e-9), p))
+            best = min(priced, key=lambda p: (rank(priced[p][0][1], fractions[p]), p))
             (way, price), *rejected = priced[best]
-            fraction = fractions.pop(best)
-            surviving *= fraction
+            left.remove(best)
+            chosen.append(best)
+            before, surviving = surviving, _together(conditions, fractions, chosen, statistics)
             cost = QueryCost(price, surviving * statistics.row_count)
-            stages.append(FilterStage(conditions[best], way, fraction, cost, tuple(rejected)))
+            share = surviving / before if before else 0.0
+            stages.append(FilterStage(conditions[best], way, share, cost, tuple(rejected)))
         return tuple(stages)
 
     def _priced(
@@ -188,28 +214,62 @@ class CostBasedOptimizer:
         return sorted(ways.items(), key=lambda item: item[1])
 
     def _row_stages(
-        self, conditions: tuple[Condition, ...], statistics: QueryStatistics
+        self,
+        conditions: Sequence[Condition],
+        fractions: Sequence[float],
+        statistics: QueryStatistics,
     ) -> tuple[FilterStage, ...]:
         """Return the stages of a pass over few rows: a row costs the same whichever comes first."""
-        ranked = []
-        for position, condition in enumerate(conditions):
-            fraction = selectivity(condition, statistics)
-            price = self.cost_model.rows_ns(condition, statistics)
-            rank = position if self.keep_order else price / (1.0 - fraction + 1e-9)
-            ranked.append((rank, position, condition, fraction, price))
+        prices = [self.cost_model.rows_ns(condition, statistics) for condition in conditions]
+        order = list(range(len(conditions)))
+        if not self.keep_order:
+            order.sort(key=lambda p: (rank(prices[p], fractions[p]), p))
         surviving = 1.0
         stages = []
-        for _, _, condition, fraction, price in sorted(ranked, key=lambda item: item[:2]):
-            spent = price * surviving
-            surviving *= fraction
-            cost = QueryCost(spent, surviving * statistics.row_count)
-            stages.append(FilterStage(condition, Way.ROWS, fraction, cost))
+        for done, position in enumerate(order, 1):
+            before = surviving
+            surviving = _together(conditions, fractions, order[:done], statistics)
+            cost = QueryCost(prices[position] * before, surviving * statistics.row_count)
+            share = surviving / before if before else 0.0
+            stages.append(FilterStage(conditions[position], Way.ROWS, share, cost))
         return tuple(stages)
+
+
+_NOTHING_PROVEN = RuleContext()
+
+
+def _context(statistics: QueryStatistics) -> RuleContext:
+    """Return what the statistics prove; estimates prove nothing."""
+    # a field has a column only where no list is on the way in any record
+    typed = {path: state.kind for path, state in statistics.columns.items() if state.kind}
+    known = statistics.fields
+    exact = {path for path, each in known.items() if each.is_exact and not each.through_list}
+    texts = {path for path, kind in typed.items() if kind == "string"}
+    texts.update(path for path, each in known.items() if each.is_all_text)
+    unique = frozenset(path for path, each in known.items() if each.is_unique)
+    return RuleContext(frozenset(exact.union(typed)), frozenset(texts), unique)
+
+
+def _together(
+    conditions: Sequence[Condition],
+    fractions: Sequence[float],
+    positions: Sequence[int],
+    statistics: QueryStatistics,
+) -> float:
+    """Return the fraction of rows that some of the conditions leave together."""
+    return conjunction(
+        [conditions[position] for position in positions],
+        [fractions[position] for position in positions],
+        statistics,
+    )
 
 
 def needed_fields(query: StructuredQuery) -> tuple[str, ...]:
     """Return the fields whose statistics a plan of the query wants."""
-    return tuple(dict.fromkeys(path for c in query.filters for path in condition_fields(c)))
+    paths = [path for condition in query.filters for path in condition_fields(condition)]
+    if len(query.sort_fields) > 1:  # whether the first one leaves the others nothing to decide
+        paths.extend(sort.field for sort in query.sort_fields[:-1])
+    return tuple(dict.fromkeys(paths))
 
 
 def plan_as_written(query: StructuredQuery, row_count: int) -> ExecutionPlan:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import cast
 
 from ..query import QueryFilter, QueryOperator
-from ..query.values import compare, instant_of, json_equal
+from ..query.operators import ORDERINGS
+from ..query.values import Kind, compare, instant_of, json_equal, kind_of
 from .logic import EQUALITIES, RANGES
 
 _NOT_NULL = EQUALITIES | RANGES | {QueryOperator.CONTAINS, QueryOperator.REGEX, QueryOperator.FUZZY}
@@ -38,6 +39,26 @@ def merged_filters(filters: Sequence[QueryFilter]) -> list[QueryFilter] | None:
     if not positive:
         kept += not_nulls[:1]
     return kept if len(kept) < len(filters) or (merged is not None and merged != plain) else None
+
+
+def holds_for_nothing(condition: QueryFilter) -> bool:
+    """Return whether no value can satisfy a filter with bounds: 9 to 1, or above a list.
+
+    >>> holds_for_nothing(QueryFilter("a", "between", [9, 1]))
+    True
+    """
+    if condition.operator in ORDERINGS:
+        return kind_of(condition.value) not in _ORDERED_KINDS
+    if condition.operator is not QueryOperator.BETWEEN:
+        return False
+    low, high = cast("tuple[object, object]", condition.value)
+    kinds = {kind_of(low), kind_of(high)}
+    if not kinds <= _ORDERED_KINDS:
+        return True
+    return _is_plain(condition) and compare(low, high) not in (-1, 0)
+
+
+_ORDERED_KINDS = frozenset({Kind.NUMBER, Kind.STRING, Kind.DATE})
 
 
 def _excludes_null(condition: QueryFilter) -> bool:

@@ -1,52 +1,198 @@
-"""Estimates of the fraction of rows that a condition leaves, from the statistics of its fields."""
+"""Estimates of the fraction of rows that a condition leaves, from the statistics of its fields.
+
+Comparisons are read off the most common values, then the histogram. Patterns, fuzzy texts and what
+has neither are tried on the kept texts or values. Conditions on one field are estimated together;
+those on different fields by exponential back-off, which is between independence and the most
+selective one alone: s1 * s2**(1/2) * s3**(1/4) * ..., ascending (Microsoft SQL Server since 2014).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 from rapidfuzz import fuzz, process
 
 from ..query import (
     Condition,
-    FilterGroup,
     QueryFilter,
     QueryOperator,
     holds,
 )
-from ..query.operators import COMPLEMENT_OF, fuzzy_operand
+from ..query.operators import COMPLEMENT_OF, ORDERINGS, fuzzy_operand
 from ..query.patterns import compile_pattern
-from ..query.values import Kind, kind_of
+from ..query.values import Kind, compare, kind_of
+from .logic import EQUALITIES, RANGES
 
 if TYPE_CHECKING:
-    from .statistics import FieldStatistics, TableStatistics
+    from .statistics import FieldStatistics, OrderedValue, TableStatistics
 
 UNKNOWN_SELECTIVITY = 0.33
 """For a field without statistics."""
 
-_PATTERN_SAMPLE = 400
-_SPECIFICATION_SAMPLE = 150
+_UNTRIED_PATTERN = 0.1
+_TRIED_VALUES = 150
+_COUNTED_MEMBERS = 1_000
 
 
 def selectivity(condition: Condition, statistics: TableStatistics) -> float:
-    """Return the estimated fraction of all rows that a condition holds for, 0.0 to 1.0.
-
-    Fields are taken as independent of each other.
-    """
+    """Return the estimated fraction of all rows that a condition holds for, 0.0 to 1.0."""
     if isinstance(condition, QueryFilter):
         known = statistics.fields.get(condition.field)
         return UNKNOWN_SELECTIVITY if known is None else filter_selectivity(condition, known)
-    fractions = [selectivity(member, statistics) for member in condition.filters]
-    fraction = _group_fraction(condition, fractions)
-    return 1.0 - fraction if condition.negate else fraction
+    members = condition.filters
+    fractions = [selectivity(member, statistics) for member in members]
+    if condition.mode == "and":
+        kept = conjunction(members, fractions, statistics)
+    else:
+        kept = disjunction(members, fractions)
+    return 1.0 - kept if condition.negate else kept
 
 
-def _group_fraction(group: FilterGroup, fractions: list[float]) -> float:
-    missed = 1.0
-    kept = 1.0
-    for fraction in fractions:
-        kept *= fraction
-        missed *= 1.0 - fraction
-    return kept if group.mode == "and" else 1.0 - missed
+def conjunction(
+    conditions: Sequence[Condition], fractions: Sequence[float], statistics: TableStatistics
+) -> float:
+    """Return the estimated fraction of rows that AND-ed conditions hold for together.
+
+    Args:
+        conditions: filters and groups.
+        fractions: what each leaves by itself.
+        statistics: of their fields.
+    """
+    by_field: dict[str, list[int]] = {}
+    alone: list[float] = []
+    for position, condition in enumerate(conditions):
+        if isinstance(condition, QueryFilter):
+            by_field.setdefault(condition.field, []).append(position)
+        else:
+            alone.append(fractions[position])
+    for path, positions in by_field.items():
+        if len(positions) == 1:
+            alone.append(fractions[positions[0]])
+            continue
+        on_field = [cast("QueryFilter", conditions[position]) for position in positions]
+        each = [fractions[position] for position in positions]
+        alone.append(_on_one_field(on_field, each, statistics.fields.get(path)))
+    return backed_off(alone)
+
+
+def disjunction(conditions: Sequence[Condition], fractions: Sequence[float]) -> float:
+    """Return the estimated fraction of rows that at least one of OR-ed conditions holds for.
+
+    By De Morgan what is left out is a conjunction; values of one field exclude each other.
+    """
+    by_value: dict[str, float] = {}
+    missed: list[float] = []
+    for condition, fraction in zip(conditions, fractions, strict=True):
+        if isinstance(condition, QueryFilter) and condition.operator in _VALUE_OPERATORS:
+            by_value[condition.field] = by_value.get(condition.field, 0.0) + fraction
+        else:
+            missed.append(1.0 - fraction)
+    missed.extend(max(0.0, 1.0 - fraction) for fraction in by_value.values())
+    return 1.0 - backed_off(missed)
+
+
+def backed_off(fractions: Iterable[float]) -> float:
+    """Return the product of fractions, each counting for half as much as the more selective one.
+
+    >>> backed_off([0.25, 0.01])
+    0.005
+    """
+    product, exponent = 1.0, 1.0
+    for fraction in sorted(fractions):
+        product *= fraction**exponent
+        exponent /= 2
+    return product
+
+
+def _on_one_field(
+    filters: Sequence[QueryFilter], fractions: Sequence[float], known: FieldStatistics | None
+) -> float:
+    """Return what filters on one field leave together.
+
+    Bounds are one interval; values left out are taken from it. Others count as fields of their own.
+    """
+    if known is None or known.through_list or not known.sampled_rows:
+        return backed_off(fractions)
+    interval = _Interval()
+    excluded: list[float] = []
+    others: list[float] = []
+    for condition, fraction in zip(filters, fractions, strict=True):
+        if condition.operator in RANGES and interval.narrow(condition):
+            continue
+        if COMPLEMENT_OF.get(condition.operator) in _VALUE_OPERATORS and condition.case_sensitive:
+            excluded.append(1.0 - fraction)
+        else:
+            others.append(fraction)
+    kept = 1.0 if interval.is_open else interval.fraction(known)
+    if excluded:
+        # values outside of the interval would not have been in it anyway
+        kept -= sum(excluded) * (1.0 if interval.is_open else kept)
+    margin = 0.5 / known.sampled_rows
+    kept = min(1.0, max(margin, kept))
+    return backed_off([kept, *others]) if others else min(kept, *fractions)
+
+
+_VALUE_OPERATORS = EQUALITIES | {QueryOperator.IS_NULL}
+
+
+class _Interval:
+    """What several bounds on one field leave."""
+
+    def __init__(self) -> None:
+        self.low: tuple[OrderedValue, bool] | None = None
+        self.high: tuple[OrderedValue, bool] | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.low is None and self.high is None
+
+    def narrow(self, condition: QueryFilter) -> bool:
+        """Take in a filter's bounds; return whether they are of a kind that has an order here."""
+        operator, value = condition.operator, condition.value
+        if not condition.case_sensitive:
+            return False
+        if operator is QueryOperator.BETWEEN:
+            low, high = cast("tuple[object, object]", value)
+            if not (_is_ordered(low) and _is_ordered(high)):
+                return False
+            self._raise_low(cast("OrderedValue", low), inclusive=True)
+            self._lower_high(cast("OrderedValue", high), inclusive=True)
+            return True
+        if not _is_ordered(value):
+            return False
+        bound = cast("OrderedValue", value)
+        if operator in (QueryOperator.GT, QueryOperator.GTE):
+            self._raise_low(bound, inclusive=operator is QueryOperator.GTE)
+        else:
+            self._lower_high(bound, inclusive=operator is QueryOperator.LTE)
+        return True
+
+    def _raise_low(self, bound: OrderedValue, *, inclusive: bool) -> None:
+        if self.low is None or compare(bound, self.low[0]) == 1:
+            self.low = (bound, inclusive)
+
+    def _lower_high(self, bound: OrderedValue, *, inclusive: bool) -> None:
+        if self.high is None or compare(bound, self.high[0]) == -1:
+            self.high = (bound, inclusive)
+
+    def fraction(self, known: FieldStatistics) -> float:
+        """Return the fraction of rows with a value between the bounds."""
+        if self.low is None or self.high is None:
+            bound, inclusive = cast("tuple[OrderedValue, bool]", self.low or self.high)
+            below = known.fraction_below(bound, inclusive=inclusive == (self.low is None))
+            return below if self.low is None else known.fraction_of_type(bound) - below
+        (low, with_low), (high, with_high) = self.low, self.high
+        if isinstance(low, str) is not isinstance(high, str):
+            return 0.0
+        below_low = known.fraction_below(low, inclusive=not with_low)
+        return max(0.0, known.fraction_below(high, inclusive=with_high) - below_low)
+
+
+def _is_ordered(value: object) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool)
 
 
 def filter_selectivity(condition: QueryFilter, known: FieldStatistics) -> float:
@@ -70,95 +216,122 @@ def _positive_fraction(
     operand = condition.value
     if operator is QueryOperator.IS_NULL:
         return known.null_fraction
-    if operator is QueryOperator.REGEX:
-        return _pattern_fraction(condition, known)
-    if operator is QueryOperator.FUZZY:
-        return _fuzzy_fraction(condition, known)
+    if operator in _TEXT_OPERATORS:
+        return _text_fraction(operator, condition, known)
     if not condition.case_sensitive or known.through_list:
-        return _sampled_fraction(operator, condition, known)
-    if operator is QueryOperator.CONTAINS and isinstance(operand, str) and _is_all_text(known):
-        return sum(operand in text for text in known.strings) / len(known.values)
+        return _tried_fraction(operator, condition, known)
     if operator is QueryOperator.EQUALS:
-        return _equal_fraction(operand, known)
+        return _equal_fraction(operand, condition, known)
     if operator is QueryOperator.IN:
-        members = cast("tuple[object, ...]", operand)
-        return min(1.0, sum(_equal_fraction(member, known) for member in members[:1000]))
-    if operator is QueryOperator.BETWEEN:
-        low, high = cast("tuple[object, object]", operand)
-        above = _ordered_fraction(QueryOperator.GTE, low, known)
-        below = _ordered_fraction(QueryOperator.LTE, high, known)
-        if above is not None and below is not None:
-            return max(0.0, above + below - _ordered_values_fraction(low, known))
-    fraction = _ordered_fraction(operator, operand, known)
-    return _sampled_fraction(operator, condition, known) if fraction is None else fraction
+        return _member_fraction(condition, known)
+    if operator is QueryOperator.CONTAINS:
+        if isinstance(operand, str) and known.kinds <= _TEXT_KINDS:
+            return _share(known, [operand in text for text in known.tried_texts.names])
+        return _tried_fraction(operator, condition, known)
+    if operator is QueryOperator.BETWEEN or operator in ORDERINGS:
+        interval = _Interval()
+        if interval.narrow(condition):
+            return interval.fraction(known)
+    return _tried_fraction(operator, condition, known)
 
 
-def _equal_fraction(operand: object, known: FieldStatistics) -> float:
+_TEXT_OPERATORS = frozenset({QueryOperator.REGEX, QueryOperator.FUZZY})
+_TEXT_KINDS = frozenset({Kind.STRING, Kind.NULL})
+_COUNTED_KINDS = frozenset({Kind.BOOL, Kind.NUMBER, Kind.STRING})
+
+
+def _equal_fraction(operand: object, condition: QueryFilter, known: FieldStatistics) -> float:
     if operand is None:
         return known.null_fraction
-    if kind_of(operand) not in (Kind.BOOL, Kind.NUMBER, Kind.STRING):
-        return 0.01  # lists, objects and dates: seldom asked, never common
-    common = known.most_common.get(operand)
+    kind = kind_of(operand)
+    if kind not in _COUNTED_KINDS:
+        return _tried_fraction(QueryOperator.EQUALS, condition, known)
+    common = known.common_fraction(operand)
     if common is not None:
         return common
-    rest = max(0.0, 1.0 - known.null_fraction - sum(known.most_common.values()))
-    return rest / max(1.0, known.distinct_count - len(known.most_common))
+    if kind not in known.kinds or _is_outside(operand, known):
+        return 0.0
+    exactly = known.text_fraction(cast("str", operand)) if kind is Kind.STRING else None
+    if exactly is not None:
+        return exactly
+    return known.other_fraction / max(1.0, known.distinct_count - len(known.most_common))
 
 
-def _ordered_values_fraction(bound: object, known: FieldStatistics) -> float:
-    values = known.strings if isinstance(bound, str) else known.numbers
-    return len(values) / known.sampled_rows
+def _is_outside(operand: object, known: FieldStatistics) -> bool:
+    """Return whether a value is beyond the least or the greatest one."""
+    return compare(operand, known.minimum) == -1 or compare(operand, known.maximum) == 1
 
 
-def _ordered_fraction(
-    operator: QueryOperator, bound: object, known: FieldStatistics
-) -> float | None:
-    """Return the fraction in order with a bound, None for what has no histogram."""
-    if isinstance(bound, bool) or not isinstance(bound, str | int | float):
-        return None
-    values = _ordered_values_fraction(bound, known)
-    if operator is QueryOperator.LT:
-        return known.fraction_below(bound, inclusive=False)
-    if operator is QueryOperator.LTE:
-        return known.fraction_below(bound, inclusive=True)
-    if operator is QueryOperator.GT:
-        return values - known.fraction_below(bound, inclusive=True)
-    if operator is QueryOperator.GTE:
-        return values - known.fraction_below(bound, inclusive=False)
-    return None
+def _member_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
+    members = cast("tuple[object, ...]", condition.value)
+    stride = max(1, len(members) // _COUNTED_MEMBERS)
+    counted = members[::stride]
+    if not all(member is None or kind_of(member) in _COUNTED_KINDS for member in counted):
+        return _tried_fraction(QueryOperator.IN, condition, known)
+    total = sum(_equal_fraction(member, condition, known) for member in counted)
+    return min(1.0, total * len(members) / max(1, len(counted)))
 
 
-def _sampled_fraction(
+def _tried_fraction(
     operator: QueryOperator, condition: QueryFilter, known: FieldStatistics
 ) -> float:
     """Evaluate the filter on some of the sampled values, as the specification does."""
-    values = known.values[:: max(1, len(known.values) // _SPECIFICATION_SAMPLE)]
-    held = sum(
-        holds(operator, value, condition.value, case_sensitive=condition.case_sensitive)
-        for value in values
-    )
-    return held / len(values)
+    cells = known.sample[:: max(1, len(known.sample) // _TRIED_VALUES)]
+    if not cells:
+        return UNKNOWN_SELECTIVITY
+    if not known.through_list:
+        return sum(_holds(operator, cell, condition) for cell in cells) / len(cells)
+    lists = cast("tuple[tuple[object, ...], ...]", cells)
+    return sum(any(_holds(operator, v, condition) for v in cell) for cell in lists) / len(cells)
 
 
-def _is_all_text(known: FieldStatistics) -> bool:
-    return known.kinds <= {Kind.STRING, Kind.NULL}
+def _holds(operator: QueryOperator, value: object, condition: QueryFilter) -> bool:
+    return holds(operator, value, condition.value, case_sensitive=condition.case_sensitive)
 
 
-def _fuzzy_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
-    text, threshold = fuzzy_operand(condition.value)
-    texts = known.strings[:: max(1, len(known.strings) // _PATTERN_SAMPLE)]
-    if not texts:
+def _text_fraction(
+    operator: QueryOperator, condition: QueryFilter, known: FieldStatistics
+) -> float:
+    """Try a pattern or a fuzzy text on kept distinct texts; a pattern that may be slow is not."""
+    names = known.tried_texts.names
+    if not names:
         return 0.0
-    ratios = process.cdist([text], texts, scorer=fuzz.ratio, score_cutoff=threshold * 100)
-    share = len(known.strings) / max(1, len(known.values))
-    return float((ratios[0] >= threshold * 100).mean()) * share
+    if operator is QueryOperator.FUZZY:
+        matched = _resembling(condition, names)
+    else:
+        pattern = compile_pattern(
+            cast("str", condition.value), case_sensitive=condition.case_sensitive
+        )
+        if not pattern.linear:
+            return _UNTRIED_PATTERN
+        matched = pattern.search_each(names).tolist()
+    if known.through_list:
+        return _rows_with_any(set(compress(names, matched)), known)
+    return _share(known, matched)
 
 
-def _pattern_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
-    """Evaluate a pattern over sampled strings at once; one that may be slow is not tried."""
-    pattern = compile_pattern(cast("str", condition.value), case_sensitive=condition.case_sensitive)
-    texts = known.strings[:: max(1, len(known.strings) // _PATTERN_SAMPLE)]
-    if not pattern.linear or not texts:
-        return 0.1 if texts else 0.0
-    share = len(known.strings) / max(1, len(known.values))
-    return float(pattern.search_each(texts).mean()) * share
+def _share(known: FieldStatistics, matched: Sequence[bool]) -> float:
+    """Return the fraction of rows that have one of the tried texts that matched.
+
+    Where none did but others were not tried, half a text of those is taken to match.
+    """
+    tried = known.tried_texts
+    if not any(matched) and tried.names and not tried.is_all:
+        return 0.5 * float(tried.fractions.sum()) / len(tried.names)
+    return float(tried.fractions[np.array(matched, dtype=np.bool_)].sum())
+
+
+def _resembling(condition: QueryFilter, names: Sequence[str]) -> list[bool]:
+    text, threshold = fuzzy_operand(condition.value)
+    if not condition.case_sensitive:
+        text, names = text.casefold(), [name.casefold() for name in names]
+    least = threshold * 100
+    ratios = process.cdist([text], names, scorer=fuzz.ratio, score_cutoff=least)[0]
+    return cast("list[bool]", (ratios >= least).tolist())
+
+
+def _rows_with_any(texts: set[str], known: FieldStatistics) -> float:
+    lists = cast("tuple[tuple[object, ...], ...]", known.sample)
+    # a dict in a list is not a text, and cannot be looked for in a set
+    found = sum(any(isinstance(v, str) and v in texts for v in cell) for cell in lists)
+    return found / len(lists)

@@ -1,0 +1,82 @@
+"""What rules are given, and what tells that one fired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from ...query import Condition, SortField
+
+
+@dataclass(frozen=True, slots=True)
+class RuleContext:
+    """What a rule may know of the database, all of it proven, none of it estimated.
+
+    Attributes:
+        single_valued: dotted paths that pass through a list in no record; a path of one key
+            never does.
+        texts: paths whose values are strings or null in every record.
+        unique: paths whose values differ in every two records, and are null in none.
+    """
+
+    single_valued: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    unique: frozenset[str] = frozenset()
+
+    def is_single_valued(self, path: str) -> bool:
+        """Return whether a path surely reaches one value per record at most."""
+        return "." not in path or path in self.single_valued
+
+
+@dataclass(frozen=True, slots=True)
+class Ordering:
+    """In which order rows are wanted, and how many of them.
+
+    Attributes:
+        sort_fields: the first decides, later ones break its ties.
+        wanted_rows: the end of the page asked for, or more, so that later pages are there as well;
+            None for all rows.
+        distinct: whether equal rows are left out afterwards.
+        searches: whether the rows come in the order of a search's scores.
+        limit: how many rows of the order have to be found; None for all.
+    """
+
+    sort_fields: tuple[SortField, ...] = ()
+    wanted_rows: int | None = None
+    distinct: bool = False
+    searches: bool = False
+    limit: int | None = None
+
+    def __str__(self) -> str:
+        keys = ", ".join(f"{'-' if s.descending else ''}{s.field}" for s in self.sort_fields)
+        rows = "all rows" if self.limit is None else f"first {self.limit:,} rows"
+        return f"{rows} by {keys}" if keys else f"{rows} as they come"
+
+
+ConditionRule: TypeAlias = Callable[[Condition, RuleContext], Condition]
+"""Given one node of the condition tree, its members rewritten already, returns a node."""
+OrderingRule: TypeAlias = Callable[[Ordering, RuleContext], Ordering]
+Rule: TypeAlias = ConditionRule | OrderingRule
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFired:
+    """A rule that changed something: what stood there, and what stands there now."""
+
+    name: str
+    old: Condition | Ordering
+    new: Condition | Ordering
+
+    @property
+    def before(self) -> str:
+        """What stood there, in words."""
+        return str(self.old)
+
+    @property
+    def after(self) -> str:
+        """What stands there now."""
+        return str(self.new)
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.before} -> {self.after}"
