@@ -99,6 +99,7 @@ def test_links_are_followed(folder: Path, write: WriteFile, tmp_path: Path) -> N
         '{"": []}',
         '{"bad \\x escape": []}',
         b'{"\xff": []}',
+        '{"half a character \\ud83d": []}',
         '{"' + "k" * 100_000 + '": []}',
     ],
 )

@@ -113,6 +113,7 @@ def test_numbers_too_large_for_a_float_are_infinite() -> None:
         (b'["\xed\xa0\x80"]', 2, "byte 0xed is not valid UTF-8"),
         (b"[] []", 3, "extra data"),
         (b"[1, " + b"9" * 5000 + b"]", 4, "limit"),
+        (b'["' + b"9" * 5000 + b'\\"", ' + b"9" * 5000 + b"]", 5007, "limit"),
     ],
 )
 def test_fault_is_placed_at_its_byte(data: bytes, offset: int, reason: str) -> None:

@@ -63,13 +63,38 @@ def pairs(rows: Any) -> Any:
     return list(zip(rows.ids.tolist(), rows.scores.tolist(), strict=True))
 
 
+@pytest.mark.parametrize("keep", [True, False])
+def test_an_engine_that_sorts_or_empties_its_list_changes_nothing_but_that(keep: bool) -> None:
+    class Careless:
+        def __init__(self) -> None:
+            self.given: list[Any] = []
+
+        def search(self, query_text: str, data: list[Any], config: SearchConfig) -> list[Any]:
+            self.given.append(data)
+            data.sort(key=lambda record: record["t"])
+            found = [SearchMatch(data[0], 2.0), SearchMatch(data[-1], 1.0)]
+            if query_text == "empty":
+                data.clear()
+            return found
+
+    records = [{"t": "c"}, {"t": "a"}, {"t": "b"}]
+    engine = Careless()
+    bound = wire_search(engine)
+    for text in ("sort", "empty", "sort"):
+        found = bound.matches(text, records, "letters", keep=keep)
+        assert pairs(found) == [(1, 2.0), (0, 1.0)]
+        assert records == [{"t": "c"}, {"t": "a"}, {"t": "b"}]
+    assert (engine.given[0] is engine.given[1]) == keep
+
+
 def test_an_engine_is_told_the_text_the_records_and_a_config_that_cuts_nothing_off() -> None:
     engine = Answering([])
     bound = wire_search(engine, settings=SearchSettings(mode="semantic", fuzzy_threshold=0.7))
     bound.matches("text", RECORDS, "letters", weights={"t": 2}, min_score=0.5)
     ((text, data, config),) = engine.asked
     assert text == "text"
-    assert data is RECORDS
+    assert data == RECORDS
+    assert all(given is record for given, record in zip(data, RECORDS, strict=True))
     assert config == SearchConfig(
         mode="semantic", fuzzy_threshold=0.7, max_results=3, min_score=0.5, field_weights={"t": 2}
     )
@@ -239,6 +264,14 @@ def takes_limit(text: str, data: Any, *, limit: Any) -> Any:
     return []
 
 
+def takes_count(text: str, data: Any, count: int) -> Any:
+    return []
+
+
+def takes_ten(text, data, ten=10):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201 - without annotations
+    return []
+
+
 class AsyncEngine:
     async def search(self, query_text: Any, data: Any, config: Any) -> Any:
         return []
@@ -254,6 +287,8 @@ class AsyncEngine:
         (SimpleNamespace(search=takes_text), r"search takes \(text\)"),
         (SimpleNamespace(search=takes_two), r"search takes \(text, data\)"),
         (SimpleNamespace(search=takes_limit), r"takes \(text, data, limit\)"),
+        (SimpleNamespace(search=takes_count), r"takes \(text, data, count\)"),
+        (SimpleNamespace(search=takes_ten), r"takes \(text, data, ten=10\)"),
         (None, "NoneType has no method search"),
     ],
 )

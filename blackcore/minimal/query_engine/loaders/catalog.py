@@ -154,11 +154,20 @@ def _first_key(path: str, *, is_compressed: bool) -> str | None:
     try:
         head = read_head(path, compressed=is_compressed, head_bytes=_HEAD_BYTES)
         match = _FIRST_KEY.match(head)
-        return None if match is None else str(json.loads(match[1]))
+        return None if match is None else _askable(json.loads(match[1]))
     except (OSError, ValueError) as error:
         # listed by its stem all the same: loading it says in full what is wrong
         logger.info("cannot look into %r: %s", path, error)
         return None
+
+
+def _askable(key: str) -> str | None:
+    """Return a key by which a question can name a database: no half a character is in it."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return None
+    return key
 
 
 def _named(files: list[DatabaseFile]) -> Catalog:

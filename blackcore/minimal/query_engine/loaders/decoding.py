@@ -67,8 +67,10 @@ def _decode_as_json(data: bytes | memoryview) -> object:
         raise FaultyJSONError(*_deepest(bytes(data))) from None
     except ValueError as error:  # an int longer than sys.get_int_max_str_digits()
         limit = sys.get_int_max_str_digits()
-        long = re.search(rb"\d{%d}" % (limit + 1), data)
-        raise FaultyJSONError(str(error), long and long.start()) from None
+        long = rb'"(?:[^"\\]|\\.)*+"|(?P<int>\d{%d})' % (limit + 1)  # digits in strings are no int
+        found = (each for each in re.finditer(long, data, re.DOTALL) if each["int"])
+        at = next(found, None)
+        raise FaultyJSONError(str(error), at and at.start()) from None
 
 
 def _reason(text: str, error: json.JSONDecodeError) -> tuple[str, int]:

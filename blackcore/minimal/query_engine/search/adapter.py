@@ -111,8 +111,9 @@ class BoundSearch:
             if not records:
                 return _no_rows()
             self._check_weights(config, where)
-            results = self._call(query_text, records, config, database)
-            scored = self._scored(results, query_text, records, config, where=where, keep=keep)
+            finder = self._finder(records, keep=keep)
+            results = self._call(query_text, finder.lent(), config, database)
+            scored = self._scored(results, query_text, records, config, where=where, finder=finder)
         except QueryEngineError:
             raise
         except Exception as error:
@@ -132,6 +133,11 @@ class BoundSearch:
                 "leave the weights out, or pass another engine"
             )
 
+    def _finder(self, records: Records, *, keep: bool) -> RecordFinder:
+        if not keep:
+            return RecordFinder(records)
+        return self._finders.get(records, None, lambda: RecordFinder(records))
+
     def _call(
         self, query_text: str, records: Records, config: SearchConfig, database: str
     ) -> object:
@@ -148,18 +154,13 @@ class BoundSearch:
         config: SearchConfig,
         *,
         where: str,
-        keep: bool,
+        finder: RecordFinder,
     ) -> dict[int, float]:
         """Return the best score by position."""
         if not isinstance(results, list | tuple):
             if inspect.iscoroutine(results):
                 results.close()  # never to be awaited
             raise SearchError(f"{where} returned {_short(results)}; a list of results is expected")
-        finder = (
-            self._finders.get(records, None, lambda: RecordFinder(records))
-            if keep
-            else RecordFinder(records)
-        )
         # search itself was told of no weights, so its scores have none
         score_anew = bool(config.field_weights) and self.takes_database_name
         best: dict[int, float] = {}

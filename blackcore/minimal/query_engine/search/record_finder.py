@@ -32,7 +32,18 @@ class RecordFinder:
         }
         self._repeated = len(self._by_identity) < len(records)
         self._by_value: dict[Hashable, list[int]] | None = None
+        self._lent = list(records)
         self._lock = Lock()
+
+    def lent(self) -> Records:
+        """Return the records in a list to give away, the same one each time.
+
+        An engine that sorts or empties the list it is given then has not changed the database, nor
+        the positions that columns and answers go by.
+        """
+        if len(self._lent) != len(self._records):
+            self._lent = list(self._records)
+        return self._lent
 
     def is_record(self, entity: object) -> bool:
         """Return whether this very object is one of the records."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _Kind = inspect.Parameter
 _POSITIONAL = {_Kind.POSITIONAL_ONLY, _Kind.POSITIONAL_OR_KEYWORD}
 _DATABASE_NAMES = {"database_name", "database", "db_name", "db"}
+_NUMBERS = {int, float, bool, "int", "float", "bool"}
 _EXPECTED = "a search engine has a method search(query_text, data, config)"
 _DATA_AND_TEXT = 2
 
@@ -75,7 +76,7 @@ def _third_parameter(search: Callable[..., object], name: str) -> inspect.Parame
     if parameters is None:
         return None
     positional = [each for each in parameters if each.kind in _POSITIONAL]
-    if len(positional) > _DATA_AND_TEXT:
+    if len(positional) > _DATA_AND_TEXT and not _is_number(positional[_DATA_AND_TEXT]):
         return positional[_DATA_AND_TEXT]
     if any(each.kind is _Kind.VAR_POSITIONAL for each in parameters):
         return None
@@ -89,6 +90,11 @@ def _third_parameter(search: Callable[..., object], name: str) -> inspect.Parame
 
 def _is_database_name(parameter: inspect.Parameter) -> bool:
     return parameter.name in _DATABASE_NAMES or parameter.annotation in {str, "str"}
+
+
+def _is_number(parameter: inspect.Parameter) -> bool:
+    """Return whether a number is wanted, such as a limit: neither a name nor a configuration."""
+    return parameter.annotation in _NUMBERS or type(parameter.default) in {int, float, bool}
 
 
 def _takes_third(function: Callable[..., object]) -> bool:
