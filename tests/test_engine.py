@@ -384,6 +384,17 @@ def test_foreign_search_engines_of_both_forms_are_asked(make: Callable[[], Any])
         assert search.configs[0].max_results >= len(FILMS)
 
 
+def test_where_no_row_can_match_no_search_engine_is_asked() -> None:
+    search = Modern()
+    asked = over(search=search).query("films").where(field("year") > 5, field("year") < 1)
+    found = asked.search("robots").run()
+    assert (titles(found), found.total_count) == ([], 0)
+    assert "nothing can match" in str(asked.search("robots").explain(analyze=True))
+    assert search.configs == []
+    with pytest.raises(SearchError, match="search=False"):
+        over(search=False).query("films").where(field("year").is_in([])).search("robots").run()
+
+
 def test_the_embedded_search_finds_words_and_filters_come_after() -> None:
     engine = over()
     asked = engine.query("films").search("robots")

@@ -140,7 +140,7 @@ class QueryEngine:
         kept = self._answers.holds(asked, records)
         if not analyze:
             return Explanation(asked, plan, (), rules, planning_ns, kept)
-        ranked = self._ranked(asked, records)
+        ranked = self._ranked(asked, records, plan)
         _, actuals = self._executor.execute(plan, records, ranked=ranked)
         return Explanation(asked, plan, tuple(actuals), rules, planning_ns, kept)
 
@@ -225,7 +225,7 @@ class QueryEngine:
         run.lap("cache")
         plan, _ = self._plan(query, records)
         run.lap("plan")
-        ranked = self._ranked(query, records)
+        ranked = self._ranked(query, records, plan)
         if ranked is not None:
             run.lap("search")
         try:
@@ -265,11 +265,15 @@ class QueryEngine:
             ) from error
         return plan, rules
 
-    def _ranked(self, query: StructuredQuery, records: Records) -> RowIds | None:
+    def _ranked(
+        self, query: StructuredQuery, records: Records, plan: ExecutionPlan
+    ) -> RowIds | None:
         if query.search is None:
             return None
         if self._search is None:
             raise SearchError("this engine was made with search=False; it cannot search for text")
+        if plan.is_empty:
+            return None  # no row can match, whatever the search would find
         return self._search.matches(
             query.search.text,
             records.rows,

@@ -51,9 +51,9 @@ class Executor:
             PatternTimeoutError: a look-around pattern ran out of time.
         """
         actuals: list[StageActual] = []
-        ids = self._filtered(plan, records, ranked, actuals)
-        total = len(ids)
         limit = plan.limit
+        in_order = not plan.sort_fields and not plan.distinct and ranked is None
+        ids, total = self._filtered(plan, records, ranked, limit if in_order else None, actuals)
         if plan.sort_fields:
             start = time.perf_counter_ns()
             ids = sorted_prefix(
@@ -80,19 +80,23 @@ class Executor:
         plan: ExecutionPlan,
         records: Records,
         ranked: RowIds | None,
+        limit: int | None,
         actuals: list[StageActual],
-    ) -> RowIds:
-        everything = np.arange(len(records), dtype=np.uint32)
+    ) -> tuple[RowIds, int]:
+        """Return the rows that match, only the first ones under a limit, and how many match."""
         if plan.is_empty:
-            return everything[:0]
-        ids = everything if ranked is None else np.sort(ranked)
+            return np.empty(0, dtype=np.uint32), 0
+        if ranked is None and not plan.filter_stages:
+            wanted = len(records) if limit is None else min(limit, len(records))
+            return np.arange(wanted, dtype=np.uint32), len(records)
+        ids = np.arange(len(records), dtype=np.uint32) if ranked is None else np.sort(ranked)
         evaluation = (_Columns if plan.uses_columns else _Rows)(records, self.settings)
-        ids = evaluation.staged(plan.filter_stages, ids, actuals)
+        ids, total = evaluation.staged(plan.filter_stages, ids, limit, actuals)
         if ranked is None or plan.sort_fields:
-            return ids  # rows that the sort does not tell apart keep the records' order
+            return ids, total  # rows that the sort does not tell apart keep the records' order
         kept = np.zeros(len(records), dtype=np.bool_)
         kept[ids] = True
-        return ranked[kept[ranked]]
+        return ranked[kept[ranked]], total
 
 
 def _filtered_by(stage: FilterStage, left: int, elapsed_ns: int) -> StageActual:
@@ -107,9 +111,13 @@ class _Rows:
         self.settings = settings
 
     def staged(
-        self, stages: Sequence[FilterStage], ids: RowIds, actuals: list[StageActual]
-    ) -> RowIds:
-        """Return the positions that survive all stages."""
+        self,
+        stages: Sequence[FilterStage],
+        ids: RowIds,
+        limit: int | None,
+        actuals: list[StageActual],
+    ) -> tuple[RowIds, int]:
+        """Return the positions that survive all stages, the first ones, and how many do."""
         whole = len(ids) == len(self.records)
         left: Sequence[int] = range(len(ids)) if whole else ids.tolist()
         for stage in stages:
@@ -117,7 +125,7 @@ class _Rows:
             left = self.surviving(stage.condition, left)
             elapsed = time.perf_counter_ns() - start
             actuals.append(_filtered_by(stage, len(left), elapsed))
-        return np.array(left, dtype=np.uint32)
+        return np.array(left[:limit], dtype=np.uint32), len(left)
 
     def surviving(self, condition: Condition, ids: Sequence[int]) -> Sequence[int]:
         """Return the positions among `ids`, in their order, that a condition holds for."""
@@ -154,15 +162,20 @@ class _Columns:
         self.rows = _Rows(records, settings)
 
     def staged(
-        self, stages: Sequence[FilterStage], ids: RowIds, actuals: list[StageActual]
-    ) -> RowIds:
-        """Return the positions that survive all stages.
+        self,
+        stages: Sequence[FilterStage],
+        ids: RowIds,
+        limit: int | None,
+        actuals: list[StageActual],
+    ) -> tuple[RowIds, int]:
+        """Return the positions that survive all stages, the first ones, and how many do.
 
         Masks over full columns are AND-ed as long as stages ask for them; the first stage that
         wants to see survivors only turns the mask into positions.
         """
         mask: Mask | None = None
-        whole = len(ids) == len(self.records)
+        left = len(ids)
+        whole = left == len(self.records)
         for stage in stages:
             start = time.perf_counter_ns()
             if whole and stage.way.is_over_all_rows(first=mask is None):
@@ -176,7 +189,9 @@ class _Columns:
                 whole, left = False, len(ids)
             elapsed = time.perf_counter_ns() - start
             actuals.append(_filtered_by(stage, left, elapsed))
-        return ids if mask is None else np.flatnonzero(mask).astype(np.uint32)
+        if mask is None:
+            return ids[:limit], left
+        return first_positions(mask, left, limit), left
 
     def mask(self, condition: Condition, ids: RowIds | None, way: Way) -> Mask:
         """Return one bool per row in question (all rows for None)."""
@@ -219,6 +234,19 @@ class _Columns:
             undecided_ids = undecided.astype(np.uint32) if ids is None else ids[undecided]
             answer[undecided] = self.mask(member, undecided_ids, way)
         return answer
+
+
+def first_positions(mask: Mask, count: int, limit: int | None) -> RowIds:
+    """Return the first positions where a mask is true, all `count` of them for no limit.
+
+    No more of the mask is gone through than holds them, if they are spread evenly.
+    """
+    if limit is None or limit >= count:
+        return np.flatnonzero(mask).astype(np.uint32)
+    stop = len(mask) * limit // count + 1
+    while np.count_nonzero(mask[:stop]) < limit:
+        stop *= 2
+    return np.flatnonzero(mask[:stop])[:limit].astype(np.uint32)
 
 
 def _distinct(
