@@ -87,6 +87,23 @@ def test_records_without_versions_stay_until_they_are_forgotten() -> None:
     assert after.version != before.version
 
 
+def test_records_whose_loader_makes_its_list_longer_or_shorter_are_loaded_anew() -> None:
+    rows = [*ROWS]
+    shelf = VersionedShelf(numbers=rows)
+    databases, ledger = Databases(shelf), Ledger()
+    databases.tell(ledger.let_go)
+    first = databases.current("numbers")
+    assert databases.current("numbers") is first
+    rows.append({"n": 3})
+    second = databases.current("numbers")
+    assert second.version != first.version
+    assert databases.current("numbers") is second
+    rows.clear()
+    assert databases.current("numbers") is not second
+    assert ledger.gone == [first, second]
+    assert shelf.loads == ["numbers"] * 3
+
+
 def test_forgetting_all_tells_the_loader_once() -> None:
     shelf = Shelf(a=ROWS, b=ROWS)
     databases, ledger = Databases(shelf), Ledger()
@@ -239,6 +256,11 @@ def test_what_is_no_loader_is_refused_with_what_it_needs(thing: Any) -> None:
     for refuse in (Databases, databases_of):
         with pytest.raises(LoaderContractError, match=r"needs the methods load_database\(name\)"):
             refuse(thing)
+
+
+def test_class_of_loaders_is_refused_as_what_it_is() -> None:
+    with pytest.raises(LoaderContractError, match="VersionedShelf is a class; pass an instance"):
+        Databases(VersionedShelf)  # type: ignore[arg-type]
 
 
 def test_whoever_holds_a_loader_shares_its_databases() -> None:

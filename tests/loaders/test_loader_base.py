@@ -4,6 +4,8 @@ from collections import OrderedDict, UserDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+import polars as pl
 import pytest
 
 from blackcore.minimal.query_engine.errors import (
@@ -115,7 +117,10 @@ def test_an_interrupt_is_not_turned_into_an_error_of_ours() -> None:
         (None, r"returned None; it must return a list of dicts"),
         ("people", r"returned an object of type str"),
         (b"people", r"returned an object of type bytes"),
-        ({"id": 1}, r"returned an object of type dict \(a mapping; make a dict of it\)"),
+        ({"id": 1}, r"returned an object of type dict; it must return a list of dicts"),
+        (UserDict(id=1), r"returned an object of type UserDict \(a mapping; make a dict of it\)"),
+        (np.array([{}, {}]), r"returned an object of type ndarray; it must return a list of dicts"),
+        (pl.DataFrame({"id": [1]}), r"type DataFrame \(a data frame gives its records by to_dicts"),
         ((row for row in ()), r"returned an object of type generator"),
         ([{}, {}, 7], r"item 2 is an object of type int; every record must be a dict"),
         ([{}, None], r"item 1 is None"),

@@ -32,11 +32,15 @@ class Records:
         name: of the database.
         rows: its records.
         version: a text that differs between any two versions of the database.
+
+    Attributes:
+        loaded_rows: how many rows there were; `rows` is the loader's, who may have added to it.
     """
 
     def __init__(self, name: str, rows: list[dict[str, object]], version: str = "") -> None:
         self.name = name
         self.rows = rows
+        self.loaded_rows = len(rows)
         self.version = version
         self._lock = threading.RLock()
         self._known_fields: set[str] = set()

@@ -77,7 +77,8 @@ def checked_records(loader: DataLoader, name: str) -> list[Record]:
             f"{_call(loader, name)} raised {type(error).__name__}: {error}; "
             "see the cause above, or pass another loader"
         ) from error
-    if not returned:
+    # asked of these alone: an array or a data frame does not say whether it is empty
+    if returned is None or (isinstance(returned, Sequence | Mapping) and not returned):
         _require_listed(loader, name, None)
     return _as_records(loader, name, returned)
 
@@ -126,6 +127,8 @@ def _kind(value: object) -> str:
     kind = f"an object of type {type(value).__name__}"
     if inspect.iscoroutine(value):
         return f"{kind} (load_database must not be async)"
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not isinstance(value, dict):
         return f"{kind} (a mapping; make a dict of it)"
+    if callable(getattr(value, "to_dict", None)):
+        return f"{kind} (a data frame gives its records by to_dicts() or to_dict('records'))"
     return kind

@@ -66,10 +66,13 @@ class Databases:
     """Gives the current records of a database, loading them when there are none or newer ones.
 
     A loader with `database_version` is asked before each answer; the records of any other loader
-    stay until `refresh`. Thread-safe: each version is loaded once, however many threads ask.
+    stay until `refresh`, or until their loader makes the list that it gave longer or shorter.
+    Thread-safe: each version is loaded once, however many threads ask.
     """
 
     def __init__(self, loader: DataLoader, versions: _Versions | None = None) -> None:
+        if isinstance(loader, type):
+            raise LoaderContractError(f"{loader.__name__} is a class; pass an instance of it")
         if not isinstance(loader, DataLoader):
             raise LoaderContractError(
                 f"{type(loader).__name__} is not a loader; it needs the methods "
@@ -91,13 +94,13 @@ class Databases:
         """
         version = self._version(name)
         known = self._loaded.get(name)
-        if known is not None and known[0] == version:
+        if known is not None and _is_current(known, version):
             return known[1]
         with self._guard:
             lock = self._locks.setdefault(name, threading.Lock())
         with lock:
             known = self._loaded.get(name)
-            if known is not None and known[0] == version:
+            if known is not None and _is_current(known, version):
                 return known[1]
             return self._load(name)
 
@@ -181,6 +184,12 @@ class Databases:
     def loaded(self) -> dict[str, Records]:
         """The records held now, by database."""
         return {name: records for name, (_, records) in list(self._loaded.items())}
+
+
+def _is_current(known: tuple[str, Records], version: str) -> bool:
+    """Return whether what is loaded is of this version, and as long as it was when loaded."""
+    records = known[1]
+    return known[0] == version and records.loaded_rows == len(records.rows)
 
 
 # an id is free for another loader once its versions are gone
