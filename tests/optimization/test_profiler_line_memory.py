@@ -13,6 +13,8 @@ from blackcore.minimal.query_engine.errors import MissingExtraError, ProfileErro
 from blackcore.minimal.query_engine.optimization.profiler import QueryProfiler
 
 MB = 1024 * 1024
+BIG_MB = 40
+"""More than glibc ever serves from memory that it already has, so that it shows in the process."""
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def untraced() -> Iterator[None]:
 
 def allocates() -> int:
     small = [1]
-    large = bytearray(b"x" * (24 * MB))
+    large = bytearray(b"x" * (BIG_MB * MB))
     if not small:
         small.append(2)
     return len(large)
@@ -44,7 +46,7 @@ def test_line_that_allocates_stands_out(untraced: None) -> None:
     largest = table.largest
     assert largest is not None
     assert largest.text.strip().startswith("large = ")
-    assert 20 < largest.increment_mb < 60
+    assert BIG_MB * 0.9 < largest.increment_mb < BIG_MB * 2.5
     assert largest.hits == 1
     by_text = {line.text.strip(): line for line in table.lines}
     assert by_text["small.append(2)"].hits == 0
@@ -89,12 +91,12 @@ def test_function_that_never_ran_has_lines_without_figures(untraced: None) -> No
 
 async def test_coroutine_is_seen_line_by_line(untraced: None) -> None:
     async def steps() -> int:
-        held = bytearray(b"y" * (16 * MB))
+        held = bytearray(b"y" * (BIG_MB * MB))
         return len(held)
 
     profile = await QueryProfiler(line_memory=[steps]).profile_async(steps())
-    assert profile.value == 16 * MB
-    assert profile.line_memory[0].largest.increment_mb > 12  # type: ignore[union-attr]
+    assert profile.value == BIG_MB * MB
+    assert profile.line_memory[0].largest.increment_mb > BIG_MB * 0.9  # type: ignore[union-attr]
 
 
 def test_error_in_the_function_takes_the_tracer_off(untraced: None) -> None:
@@ -119,7 +121,7 @@ def test_tracer_at_work_is_left_at_work_and_the_function_runs(untraced: None) ->
         assert sys.gettrace() is tracer
     finally:
         sys.settrace(None)
-    assert profile.value == 24 * MB
+    assert profile.value == BIG_MB * MB
     assert any("debugger or a coverage tool" in note for note in profile.notes)
     assert profile.line_memory[0].largest is None
 
