@@ -1,13 +1,19 @@
-"""The face of the package: these names and no others, each importable."""
+"""The face of the package: these names and no others, each loaded when it is asked for."""
 
 from __future__ import annotations
 
+import ast
 import importlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 import blackcore.minimal.query_engine as face
 
+ROOT = Path(__file__).resolve().parent.parent
+EXTRAS = ("tantivy", "memory_profiler", "pandas", "pyarrow", "tqdm", "zstandard", "IPython")
 NAMES = [
     "AmbiguousDatabaseError",
     "AnsweredQuery",
@@ -156,3 +162,53 @@ def test_every_folder_says_what_it_gives(folder: str) -> None:
     assert module.__doc__
     assert all(hasattr(module, name) for name in module.__all__)
     assert len(set(module.__all__)) == len(module.__all__)
+
+
+def test_type_checkers_are_shown_what_is_found_when_it_runs() -> None:
+    tree = ast.parse(Path(face.__file__).read_text(encoding="utf-8"))
+    shown: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            shown.setdefault(node.module or "", set()).update(each.name for each in node.names)
+    assert shown == {home: set(names) for home, names in face._HOMES.items()}
+    assert sorted(name for names in shown.values() for name in names) == NAMES
+
+
+def test_a_name_that_is_not_there_is_told_as_python_tells_it() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Nobody'"):
+        face.Nobody  # noqa: B018 - looking is what fails
+    with pytest.raises(ImportError, match="cannot import name 'Nobody'"):
+        exec("from blackcore.minimal.query_engine import Nobody")  # noqa: S102 - a literal of ours
+
+
+def test_all_names_are_listed_before_they_are_loaded() -> None:
+    assert set(NAMES) <= set(dir(face))
+
+
+def in_a_fresh_python(code: str) -> str:
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    return done.stdout.strip()
+
+
+def test_folders_are_there_without_an_import_of_their_own() -> None:
+    code = "import blackcore.minimal.query_engine as e; print(e.cache.MemoryCache.__name__)"
+    assert in_a_fresh_python(code) == "MemoryCache"
+
+
+def test_the_face_alone_loads_no_part() -> None:
+    code = (
+        "import sys, blackcore.minimal.query_engine\n"
+        "print([m for m in sys.modules if m.startswith('blackcore.minimal.query_engine.')])\n"
+        "print([m for m in ('numpy', 'polars', 'pydantic') if m in sys.modules])"
+    )
+    assert in_a_fresh_python(code) == "[]\n[]"
+
+
+def test_no_extra_is_imported_before_it_is_used() -> None:
+    code = (
+        "import sys; from blackcore.minimal.query_engine import *\n"
+        f"print([m for m in {EXTRAS!r} if m in sys.modules])"
+    )
+    assert in_a_fresh_python(code) == "[]"

@@ -81,6 +81,10 @@ def test_figures_of_no_metric_are_left_out() -> None:
     assert metrics(something_else=1.0) == {}
 
 
+def test_figures_that_are_only_shown_are_left_out(tmp_path: Path) -> None:
+    assert read_figures(results(tmp_path / "latest.json", figure("a", 5, None, "below"))) == {}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -110,7 +114,7 @@ def test_a_file_that_is_something_else_is_refused(
         {"name": "a"},
         figure("a", "5", 10, "below"),
         figure("a", True, 10, "below"),
-        figure("a", 5, None, "below"),
+        figure("a", 5, [10], "below"),
         figure("a", 5, 10, "less"),
     ],
 )

@@ -1,93 +1,99 @@
 """Instant queries over JSON records: cached, optimized, explained and exported, in process."""
 
-from .cache import (
-    CachedResult,
-    CacheInfo,
-    CacheManager,
-    CacheStatistics,
-    MemoryCache,
-    SelfWeighing,
-    TaggedCacheManager,
-    cached,
-)
-from .data import AnsweredQuery, QueryObserver, QueryResult
-from .engine import QueryEngine
-from .errors import (
-    AmbiguousDatabaseError,
-    CacheError,
-    CacheKeyError,
-    CacheWeightError,
-    CoordinationError,
-    DatabaseFormatError,
-    DatabaseReadError,
-    DataDirectoryError,
-    ExportError,
-    ExportOptionError,
-    ExportPathError,
-    ExportValueError,
-    InvalidFilterError,
-    InvalidPatternError,
-    LoaderContractError,
-    LoaderError,
-    MissingExtraError,
-    OptimizerError,
-    PatternTimeoutError,
-    ProfileError,
-    QueryDepthError,
-    QueryEngineError,
-    QueryError,
-    QueryLogError,
-    SearchError,
-    SettingsError,
-    SingleFlightError,
-    UnknownDatabaseError,
-    UnknownFieldError,
-)
-from .export import CsvOptions, ExportProgress, JsonOptions, StreamingExporter
-from .integration import (
-    CacheWarmer,
-    QueryLog,
-    SearchAwareCacheOptimizer,
-    StatusUpdate,
-    update_agent_status,
-)
-from .loaders import DataLoader, JSONDataLoader, LoadProgress, VersionedDataLoader
-from .optimization import (
-    CostBasedOptimizer,
-    ExecutionPlan,
-    Explanation,
-    OptimizedQuery,
-    QueryCost,
-    QueryOptimizer,
-    QueryStatistics,
-)
-from .optimization.profiler import QueryPerformanceProfile, QueryProfiler
-from .optimization.profiling import ExecutionProfile, SlowQuery, SlowQueryLog
-from .query import (
-    FilterGroup,
-    QueryFilter,
-    QueryOperator,
-    QueryPagination,
-    QuerySearch,
-    SortField,
-    StructuredQuery,
-    field,
-)
-from .search import FullTextSearch, SearchConfig, SearchMatch, TantivySearch, TextSearchEngine
-from .settings import (
-    CacheSettings,
-    CacheTuningSettings,
-    EngineSettings,
-    ExecutionSettings,
-    ExportSettings,
-    LoaderSettings,
-    ProfilerSettings,
-    QueryLogSettings,
-    SearchAwareSettings,
-    SearchSettings,
-    SlowQueryLogSettings,
-    WarmingSettings,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .cache import (
+        CachedResult,
+        CacheInfo,
+        CacheManager,
+        CacheStatistics,
+        MemoryCache,
+        SelfWeighing,
+        TaggedCacheManager,
+        cached,
+    )
+    from .data import AnsweredQuery, QueryObserver, QueryResult
+    from .engine import QueryEngine
+    from .errors import (
+        AmbiguousDatabaseError,
+        CacheError,
+        CacheKeyError,
+        CacheWeightError,
+        CoordinationError,
+        DatabaseFormatError,
+        DatabaseReadError,
+        DataDirectoryError,
+        ExportError,
+        ExportOptionError,
+        ExportPathError,
+        ExportValueError,
+        InvalidFilterError,
+        InvalidPatternError,
+        LoaderContractError,
+        LoaderError,
+        MissingExtraError,
+        OptimizerError,
+        PatternTimeoutError,
+        ProfileError,
+        QueryDepthError,
+        QueryEngineError,
+        QueryError,
+        QueryLogError,
+        SearchError,
+        SettingsError,
+        SingleFlightError,
+        UnknownDatabaseError,
+        UnknownFieldError,
+    )
+    from .export import CsvOptions, ExportProgress, JsonOptions, StreamingExporter
+    from .integration import (
+        CacheWarmer,
+        QueryLog,
+        SearchAwareCacheOptimizer,
+        StatusUpdate,
+        update_agent_status,
+    )
+    from .loaders import DataLoader, JSONDataLoader, LoadProgress, VersionedDataLoader
+    from .optimization import (
+        CostBasedOptimizer,
+        ExecutionPlan,
+        Explanation,
+        OptimizedQuery,
+        QueryCost,
+        QueryOptimizer,
+        QueryStatistics,
+    )
+    from .optimization.profiler import QueryPerformanceProfile, QueryProfiler
+    from .optimization.profiling import ExecutionProfile, SlowQuery, SlowQueryLog
+    from .query import (
+        FilterGroup,
+        QueryFilter,
+        QueryOperator,
+        QueryPagination,
+        QuerySearch,
+        SortField,
+        StructuredQuery,
+        field,
+    )
+    from .search import FullTextSearch, SearchConfig, SearchMatch, TantivySearch, TextSearchEngine
+    from .settings import (
+        CacheSettings,
+        CacheTuningSettings,
+        EngineSettings,
+        ExecutionSettings,
+        ExportSettings,
+        LoaderSettings,
+        ProfilerSettings,
+        QueryLogSettings,
+        SearchAwareSettings,
+        SearchSettings,
+        SlowQueryLogSettings,
+        WarmingSettings,
+    )
 
 __all__ = [
     "AmbiguousDatabaseError",
@@ -182,3 +188,139 @@ __all__ = [
     "field",
     "update_agent_status",
 ]
+
+_HOMES = {
+    "cache": (
+        "CacheInfo",
+        "CacheManager",
+        "CacheStatistics",
+        "CachedResult",
+        "MemoryCache",
+        "SelfWeighing",
+        "TaggedCacheManager",
+        "cached",
+    ),
+    "data": (
+        "AnsweredQuery",
+        "QueryObserver",
+        "QueryResult",
+    ),
+    "engine": ("QueryEngine",),
+    "errors": (
+        "AmbiguousDatabaseError",
+        "CacheError",
+        "CacheKeyError",
+        "CacheWeightError",
+        "CoordinationError",
+        "DataDirectoryError",
+        "DatabaseFormatError",
+        "DatabaseReadError",
+        "ExportError",
+        "ExportOptionError",
+        "ExportPathError",
+        "ExportValueError",
+        "InvalidFilterError",
+        "InvalidPatternError",
+        "LoaderContractError",
+        "LoaderError",
+        "MissingExtraError",
+        "OptimizerError",
+        "PatternTimeoutError",
+        "ProfileError",
+        "QueryDepthError",
+        "QueryEngineError",
+        "QueryError",
+        "QueryLogError",
+        "SearchError",
+        "SettingsError",
+        "SingleFlightError",
+        "UnknownDatabaseError",
+        "UnknownFieldError",
+    ),
+    "export": (
+        "CsvOptions",
+        "ExportProgress",
+        "JsonOptions",
+        "StreamingExporter",
+    ),
+    "integration": (
+        "CacheWarmer",
+        "QueryLog",
+        "SearchAwareCacheOptimizer",
+        "StatusUpdate",
+        "update_agent_status",
+    ),
+    "loaders": (
+        "DataLoader",
+        "JSONDataLoader",
+        "LoadProgress",
+        "VersionedDataLoader",
+    ),
+    "optimization": (
+        "CostBasedOptimizer",
+        "ExecutionPlan",
+        "Explanation",
+        "OptimizedQuery",
+        "QueryCost",
+        "QueryOptimizer",
+        "QueryStatistics",
+    ),
+    "optimization.profiler": (
+        "QueryPerformanceProfile",
+        "QueryProfiler",
+    ),
+    "optimization.profiling": (
+        "ExecutionProfile",
+        "SlowQuery",
+        "SlowQueryLog",
+    ),
+    "query": (
+        "FilterGroup",
+        "QueryFilter",
+        "QueryOperator",
+        "QueryPagination",
+        "QuerySearch",
+        "SortField",
+        "StructuredQuery",
+        "field",
+    ),
+    "search": (
+        "FullTextSearch",
+        "SearchConfig",
+        "SearchMatch",
+        "TantivySearch",
+        "TextSearchEngine",
+    ),
+    "settings": (
+        "CacheSettings",
+        "CacheTuningSettings",
+        "EngineSettings",
+        "ExecutionSettings",
+        "ExportSettings",
+        "LoaderSettings",
+        "ProfilerSettings",
+        "QueryLogSettings",
+        "SearchAwareSettings",
+        "SearchSettings",
+        "SlowQueryLogSettings",
+        "WarmingSettings",
+    ),
+}
+"""Where each name lives: a part is loaded when one of its names is asked for, and not before."""
+
+if not TYPE_CHECKING:  # a checker would take any name for one that is there
+
+    def __getattr__(name: str) -> object:
+        """Return a name of the face, or a folder, after loading the part that it lives in."""
+        for home, names in _HOMES.items():
+            if name in names:
+                value = getattr(import_module(f".{home}", __name__), name)
+                globals()[name] = value  # so that the next one who asks finds it at once
+                return value
+        if name in _HOMES:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
+
+    def __dir__() -> list[str]:
+        """Return all names, those too that are not loaded yet."""
+        return sorted({*globals(), *__all__})

@@ -56,7 +56,7 @@ class MeasuredFigure:
 
 
 def read_figures(path: Path) -> dict[str, MeasuredFigure]:
-    """Return the figures of a results file by name; none where there is no file.
+    """Return the figures that have a target, by name; none where there is no results file.
 
     Raises:
         CoordinationError: the file cannot be read, or is not what `make targets` writes.
@@ -80,7 +80,7 @@ def read_figures(path: Path) -> dict[str, MeasuredFigure]:
     if not isinstance(figures, list):
         raise CoordinationError(f"results {path} have no list of figures; {_REMEDY}")
     read = [_figure(each, path) for each in figures]
-    return {figure.name: figure for figure in read}
+    return {figure.name: figure for figure in read if figure is not None}
 
 
 def metrics_of(figures: Mapping[str, MeasuredFigure]) -> dict[str, dict[str, float | bool]]:
@@ -103,10 +103,13 @@ def metrics_of(figures: Mapping[str, MeasuredFigure]) -> dict[str, dict[str, flo
     return metrics
 
 
-def _figure(given: object, path: Path) -> MeasuredFigure:
+def _figure(given: object, path: Path) -> MeasuredFigure | None:
+    """Return one figure, None for one that is only shown."""
     if isinstance(given, dict):
         name, wants = given.get("name"), given.get("wants")
         measured, target = given.get("measured"), given.get("target")
+        if target is None and "target" in given:
+            return None
         if (
             isinstance(name, str)
             and wants in {"below", "above"}
