@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 from itertools import islice
-from typing import TYPE_CHECKING, cast
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from ..errors import MissingExtraError
 from ..query.evaluator import projected
+from ..query.kept_property import kept_property
 from ..query.values import Kind, json_text, kind_of
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Answer:
         return self.ids.nbytes + 120
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, init=False, eq=False)
 class QueryResult:
     """The rows of one answer, or of one page of it.
 
@@ -90,7 +91,33 @@ class QueryResult:
     stages: Mapping[str, float] = field(default_factory=dict)
     actuals: tuple[StageActual, ...] = field(default=(), repr=False)
 
-    @cached_property
+    def __init__(
+        self,
+        records: Records,
+        ids: RowIds,
+        total_count: int,
+        *,
+        page: int = 1,
+        page_size: int | None = None,
+        select: tuple[str, ...] | None = None,
+        from_cache: bool = False,
+        execution_time_ms: float = 0.0,
+        stages: Mapping[str, float] | None = None,
+        actuals: tuple[StageActual, ...] = (),
+    ) -> None:
+        values = self.__dict__  # a third of what the generated method of a frozen class costs
+        values["records"] = records
+        values["ids"] = ids
+        values["total_count"] = total_count
+        values["page"] = page
+        values["page_size"] = page_size
+        values["select"] = select
+        values["from_cache"] = from_cache
+        values["execution_time_ms"] = execution_time_ms
+        values["stages"] = {} if stages is None else stages
+        values["actuals"] = actuals
+
+    @kept_property
     def data(self) -> list[dict[str, object]]:
         """The rows as dicts: the loader's own, or new ones where `select` chose fields."""
         return self._picked(self.ids.tolist())
@@ -98,7 +125,9 @@ class QueryResult:
     def _picked(self, ids: list[int]) -> list[dict[str, object]]:
         rows = self.records.rows
         if self.select is None:
-            return cast("list[dict[str, object]]", list(map(rows.__getitem__, ids)))
+            if len(ids) < 2:  # noqa: PLR2004 - of one, itemgetter makes no tuple
+                return [rows[i] for i in ids]
+            return list(itemgetter(*ids)(rows))
         select = self.select
         if any("." in path for path in select):
             return [projected(rows[i], select) for i in ids]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from ..errors import QueryError
 from .conditions import Condition, FilterGroup, QueryFilter
+from .kept_property import kept_property
 from .model import QueryPagination, QuerySearch, SortField, StructuredQuery
 from .operators import DEFAULT_FUZZY_THRESHOLD, QueryOperator
 
@@ -140,7 +140,7 @@ class Runner(Protocol[ResultT_co, ExplanationT_co]):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Query(Generic[ResultT_co, ExplanationT_co]):
     """A question being put together. Each method returns a new one; nothing is changed.
 
@@ -156,7 +156,28 @@ class Query(Generic[ResultT_co, ExplanationT_co]):
     is_distinct: bool = False
     searched: QuerySearch | None = None
 
-    @cached_property
+    def __init__(
+        self,
+        runner: Runner[ResultT_co, ExplanationT_co],
+        database: str,
+        conditions: tuple[Condition, ...] = (),
+        sort_fields: tuple[SortField, ...] = (),
+        pagination: QueryPagination | None = None,
+        selected: tuple[str, ...] | None = None,
+        is_distinct: bool = False,
+        searched: QuerySearch | None = None,
+    ) -> None:
+        values = self.__dict__  # a third of what the generated method of a frozen class costs
+        values["runner"] = runner
+        values["database"] = database
+        values["conditions"] = conditions
+        values["sort_fields"] = sort_fields
+        values["pagination"] = pagination
+        values["selected"] = selected
+        values["is_distinct"] = is_distinct
+        values["searched"] = searched
+
+    @kept_property
     def structured(self) -> StructuredQuery:
         """The question as a value."""
         return StructuredQuery(
@@ -169,23 +190,24 @@ class Query(Generic[ResultT_co, ExplanationT_co]):
             search=self.searched,
         )
 
-    def _with(self, **changes: object) -> Query[ResultT_co, ExplanationT_co]:
-        """Return a copy with some attributes changed, faster than `dataclasses.replace`."""
+    def _with(self, attribute: str, value: object) -> Query[ResultT_co, ExplanationT_co]:
+        """Return a copy with one attribute changed, faster than `dataclasses.replace`."""
         changed = object.__new__(type(self))
-        kept = self.__dict__ | changes
-        kept.pop("structured", None)
-        changed.__dict__.update(kept)
+        values = changed.__dict__
+        values.update(self.__dict__)
+        values[attribute] = value
+        values.pop("structured", None)
         return changed
 
     def where(self, *conditions: Condition) -> Query[ResultT_co, ExplanationT_co]:
         """Return the query with conditions added, all of which must hold."""
         for condition in conditions:
-            if not isinstance(condition, QueryFilter | FilterGroup):
+            if not isinstance(condition, _CONDITIONS):
                 raise QueryError(
                     f"where() was given {condition!r}; give conditions, as in "
                     "where(field('carrier') == 'AA')"
                 )
-        return self._with(conditions=self.conditions + conditions)
+        return self._with("conditions", self.conditions + conditions)
 
     def search(
         self,
@@ -195,23 +217,23 @@ class Query(Generic[ResultT_co, ExplanationT_co]):
     ) -> Query[ResultT_co, ExplanationT_co]:
         """Return the query with a full-text search over the whole database."""
         search = QuerySearch(text, weights, 0.0 if min_score is None else min_score)
-        return self._with(searched=search)
+        return self._with("searched", search)
 
     def sort(self, *fields: str | SortField) -> Query[ResultT_co, ExplanationT_co]:
         """Return the query sorted: `sort("-dep_delay", "carrier")`, a minus for descending."""
-        return self._with(sort_fields=tuple(map(_sort_field, fields)))
+        return self._with("sort_fields", tuple([_sort_field(each) for each in fields]))
 
     def page(self, number: int, size: int = 100) -> Query[ResultT_co, ExplanationT_co]:
         """Return the query for one page of rows, counted from 1."""
-        return self._with(pagination=QueryPagination(number, size))
+        return self._with("pagination", QueryPagination(number, size))
 
     def select(self, *fields: str) -> Query[ResultT_co, ExplanationT_co]:
         """Return the query with rows that hold just these fields."""
-        return self._with(selected=fields)
+        return self._with("selected", fields)
 
     def distinct(self) -> Query[ResultT_co, ExplanationT_co]:
         """Return the query with each row once, as returned."""
-        return self._with(is_distinct=True)
+        return self._with("is_distinct", True)
 
     def run(self) -> ResultT_co:
         """Return the answer."""
@@ -230,6 +252,9 @@ class Query(Generic[ResultT_co, ExplanationT_co]):
         return describe(self.structured)
 
 
+_CONDITIONS = (QueryFilter, FilterGroup)
+
+
 def _sort_field(given: str | SortField) -> SortField:
     if isinstance(given, SortField):
         return given
@@ -238,8 +263,9 @@ def _sort_field(given: str | SortField) -> SortField:
             f"sort() was given {given!r}; give names of fields, with a minus for descending, "
             "or SortField"
         )
-    order: Literal["asc", "desc"] = "desc" if given.startswith("-") else "asc"
-    return SortField(given.removeprefix("-"), order)
+    if given.startswith("-"):
+        return SortField(given[1:], "desc")
+    return SortField(given, "asc")
 
 
 def describe(query: StructuredQuery) -> str:

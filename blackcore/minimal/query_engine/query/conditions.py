@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Tag
 
 from ..errors import InvalidFilterError, QueryError, shown_value
 from ..settings import MAX_FILTER_DEPTH
-from .base import FieldPath, QueryModel, too_deep
+from .base import FieldPath, QueryModel, checked_plainly, too_deep
+from .kept_property import kept_property
 from .operands import check_operand, plain_operand
 from .operators import NEGATION_OF, QueryOperator
 from .values import frozen
@@ -92,6 +92,29 @@ class QueryFilter(_Conditions, QueryModel):
         return f"{self.field} {_SYMBOLS.get(self.operator, self.operator.value)}{shown}{folded}"
 
 
+def _plain_filter(
+    field: object = None,
+    operator: object = None,
+    value: object = None,
+    case_sensitive: object = True,
+    *more: object,
+) -> dict[str, object] | None:
+    """Return the values of a filter whose parts are of the very types that it holds."""
+    kind = type(operator)
+    if type(field) is not str or not field or (kind is not QueryOperator and kind is not str):
+        return None
+    known = _OPERATORS.get(operator)  # type: ignore[call-overload]  # a str, as just seen
+    if known is None or type(case_sensitive) is not bool or more:
+        return None
+    plain = plain_operand(value)
+    check_operand(field, known, plain, case_sensitive=case_sensitive)
+    return {"field": field, "operator": known, "value": plain, "case_sensitive": case_sensitive}
+
+
+_OPERATORS = {key: each for each in QueryOperator for key in (each, each.value)}
+checked_plainly(QueryFilter, _plain_filter)
+
+
 class FilterGroup(_Conditions, QueryModel):
     """Conditions joined by "and" or "or", the whole negated where asked. Groups nest freely.
 
@@ -120,7 +143,7 @@ class FilterGroup(_Conditions, QueryModel):
         if self.depth > MAX_FILTER_DEPTH:
             raise too_deep()
 
-    @cached_property
+    @kept_property
     def depth(self) -> int:
         """How many groups deep the nesting goes; 1 for a group of filters."""
         return 1 + max((m.depth for m in self.filters if isinstance(m, FilterGroup)), default=0)
@@ -139,9 +162,11 @@ Condition: TypeAlias = QueryFilter | FilterGroup
 
 def _condition_tag(value: object) -> str:
     """Tell which of the two a condition is, so that an error speaks of that one only."""
-    if isinstance(value, Mapping):
-        return "filter" if "field" in value or "operator" in value else "group"
-    return "filter" if isinstance(value, QueryFilter) else "group"
+    if isinstance(value, QueryFilter):
+        return "filter"
+    if isinstance(value, FilterGroup) or not isinstance(value, Mapping):
+        return "group"
+    return "filter" if "field" in value or "operator" in value else "group"
 
 
 AnyCondition: TypeAlias = Annotated[

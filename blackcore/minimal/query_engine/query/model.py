@@ -6,14 +6,14 @@ Bad values are refused when a model is built, with an error of ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from .base import FieldPath, QueryModel
+from .base import FieldPath, QueryModel, checked_plainly
 from .conditions import AnyCondition, condition_fields
 from .fingerprint import row_set_digest
+from .kept_property import kept_property
 from .operands import FrozenDict
 
 
@@ -31,6 +31,14 @@ class SortField(QueryModel):
     def descending(self) -> bool:
         """Whether the greatest comes first."""
         return self.order == "desc"
+
+
+def _plain_sort(
+    field: object = None, order: object = "asc", *more: object
+) -> dict[str, object] | None:
+    if type(field) is not str or not field or type(order) is not str or more:
+        return None
+    return {"field": field, "order": order} if order in {"asc", "desc"} else None
 
 
 class QueryPagination(QueryModel):
@@ -52,6 +60,16 @@ class QueryPagination(QueryModel):
     def stop(self) -> int:
         """Position after the page's last row."""
         return self.page * self.size
+
+
+def _plain_page(page: object = 1, size: object = 100, *more: object) -> dict[str, object] | None:
+    if type(page) is not int or type(size) is not int or more:
+        return None
+    return {"page": page, "size": size} if page >= 1 and size >= 1 else None
+
+
+checked_plainly(SortField, _plain_sort)
+checked_plainly(QueryPagination, _plain_page)
 
 
 class QuerySearch(QueryModel):
@@ -108,21 +126,22 @@ class StructuredQuery(QueryModel):
     distinct: bool = False
     search: Annotated[QuerySearch, BeforeValidator(_as_search)] | None = None
 
-    @cached_property
+    @kept_property
     def fingerprint(self) -> str:
         """Digest of the rows asked for, in their order; page and projection do not matter to it."""
         return row_set_digest(self)
 
-    @cached_property
+    @kept_property
     def field_paths(self) -> tuple[str, ...]:
         """Every field the query names, each once."""
-        return tuple(dict.fromkeys(_fields_of(self)))
-
-
-def _fields_of(query: StructuredQuery) -> list[str]:
-    named = [path for condition in query.filters for path in condition_fields(condition)]
-    named.extend(sort.field for sort in query.sort_fields)
-    named.extend(query.select or ())
-    if query.search is not None:
-        named.extend(query.search.field_weights or ())
-    return named
+        named: list[str] = []
+        for condition in self.filters:
+            if condition.is_group:
+                named += condition_fields(condition)
+            else:
+                named.append(condition.field)
+        named += [sort.field for sort in self.sort_fields]
+        named += self.select or ()
+        if self.search is not None:
+            named += self.search.field_weights or ()
+        return tuple(dict.fromkeys(named))
