@@ -18,7 +18,7 @@ from blackcore.minimal.query_engine import (
 )
 from blackcore.minimal.query_engine.data import Records
 from blackcore.minimal.query_engine.execution import Executor
-from blackcore.minimal.query_engine.execution.executor import first_positions
+from blackcore.minimal.query_engine.execution.column_filters import first_positions
 from blackcore.minimal.query_engine.optimization import gather
 
 ROWS: list[dict[str, Any]] = [{"a": n % 5, "b": n} for n in range(6_000)]

@@ -194,7 +194,9 @@ class QueryEngine:
 
     def statistics(self) -> EngineStatistics:
         """Return what the engine has done and holds."""
-        return self._monitor.statistics(self._databases.loaded, self._answers.statistics())
+        return self._monitor.statistics(
+            self._databases.loaded, self._answers.statistics(), self._executor.column_memory()
+        )
 
     def records(self, database: str) -> Records:
         """Return the current version of a database: its rows, and what is derived from them.

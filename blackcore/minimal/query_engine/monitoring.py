@@ -11,7 +11,7 @@ from html import escape
 import psutil
 
 from .cache import CacheStatistics
-from .data import AnsweredQuery, QueryObserver, QueryResult, Records
+from .data import AnsweredQuery, ColumnMemory, QueryObserver, QueryResult, Records
 from .query import StructuredQuery
 
 _log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class EngineStatistics:
         cache_failures: times the cache raised or returned rubbish, and was bypassed.
         observer_failures: times an observer raised.
         databases: what is loaded, by name.
+        columns: what the columns of all databases keep in memory, may keep, and how many had to go.
         cache: the cache's own statistics, None without one.
         process_memory_bytes: resident memory of the whole process, which alone sees everything:
             Polars and numpy allocate outside of Python.
@@ -47,6 +48,7 @@ class EngineStatistics:
     cache_failures: int
     observer_failures: int = 0
     databases: Mapping[str, DatabaseStatistics] = field(default_factory=dict)
+    columns: ColumnMemory = field(default_factory=ColumnMemory)
     cache: CacheStatistics | None = None
     process_memory_bytes: int = 0
 
@@ -60,6 +62,8 @@ class EngineStatistics:
             f"{each.columns_bytes / 1e6:,.1f} MB"
             for name, each in self.databases.items()
         ]
+        if self.columns.max_bytes:
+            lines.append(str(self.columns))
         if self.cache is not None:
             size = f"{self.cache.memory_used_bytes / 1e6:,.2f} MB"
             rate = f"hit rate {self.cache.hit_rate:.1%}"
@@ -125,7 +129,10 @@ class Monitor:
             self._cache_failures += 1
 
     def statistics(
-        self, loaded: Mapping[str, Records], cache: CacheStatistics | None
+        self,
+        loaded: Mapping[str, Records],
+        cache: CacheStatistics | None,
+        columns: ColumnMemory | None = None,
     ) -> EngineStatistics:
         """Return a snapshot."""
         with self._lock:
@@ -133,9 +140,12 @@ class Monitor:
             observer_failures = self._observer_failures
         databases = {name: _of_database(records) for name, records in loaded.items()}
         memory = psutil.Process().memory_info().rss
-        return EngineStatistics(*counts, observer_failures, databases, cache, memory)
+        return EngineStatistics(
+            *counts, observer_failures, databases, columns or ColumnMemory(), cache, memory
+        )
 
 
 def _of_database(records: Records) -> DatabaseStatistics:
-    made = tuple(sorted(path for path, column in records.columns.items() if column is not None))
+    columns = records.column_store.made
+    made = tuple(sorted(path for path, column in columns.items() if column is not None))
     return DatabaseStatistics(len(records), records.version, made, records.columns_bytes)

@@ -110,9 +110,13 @@ class ExecutionSettings:
     """What a look-around pattern may take over one batch of values."""
     answer_prefix_rows: int = 10_000
     """Under a limit, so many ordered rows are kept at least, so that later pages are hits."""
+    columns_max_bytes: int = 1024 * 1024 * 1024
+    """What the columns of all databases may keep in memory; the least useful ones go first."""
 
     def __post_init__(self) -> None:
-        _require_positive(self, ("pattern_timeout_seconds", "answer_prefix_rows"))
+        _require_positive(
+            self, ("pattern_timeout_seconds", "answer_prefix_rows", "columns_max_bytes")
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

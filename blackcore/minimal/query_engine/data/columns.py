@@ -100,6 +100,12 @@ class BoolColumn(NumberColumn):
         """True where the value is true."""
         return np.equal(self.values, 1)
 
+    @property
+    def size_bytes(self) -> int:
+        """What the column keeps in memory, with what was made of it so far."""
+        made = self.__dict__
+        return super().size_bytes + (made["truth"].nbytes if "truth" in made else 0)
+
 
 class StringColumn:
     """Strings as a Polars series, and, once asked for, as codes into its sorted distinct values."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import UnknownFieldError
 from ..query.values import walk
-from .columns import Column, FieldTypes, cells_of, column_of
+from .column_store import ColumnStore
+from .columns import Column, FieldTypes, cells_of
+from .list_columns import ListColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +28,8 @@ class Records:
     Rows are shared with the loader and never changed. Everything derived is made once, on first
     use, and goes with the version. Thread-safe.
 
-    `row_passes` counts how often a field was looked up in the rows for want of a column.
+    `row_passes` counts how often a field was looked up in the rows for want of a column;
+    `column_store` makes, keeps and drops the columns.
 
     Args:
         name: of the database.
@@ -44,8 +47,7 @@ class Records:
         self.version = version
         self._lock = threading.RLock()
         self._known_fields: set[str] = set()
-        self._types: dict[str, FieldTypes] = {}
-        self._columns: dict[str, Column | None] = {}
+        self.column_store = ColumnStore(rows)
         self._derived: dict[object, object] = {}
         self.row_passes: Counter[str] = Counter()
 
@@ -80,10 +82,7 @@ class Records:
 
     def field_types(self, path: str) -> FieldTypes:
         """Return which types a field's values have, over all rows."""
-        known = self._types.get(path)
-        if known is None:
-            known = self._types[path] = cells_of(self.rows, path)[1]
-        return known
+        return self.column_store.field_types(path)
 
     def cells(self, path: str, ids: Sequence[int] | None = None) -> tuple[list[object], FieldTypes]:
         """Return one value per row in question (all rows for None) for a path, and their types.
@@ -99,17 +98,20 @@ class Records:
 
     def column(self, path: str) -> Column | None:
         """Return a field's column, made on first use; None where its values have no one type."""
-        if path not in self._columns:
-            with self._lock:
-                if path not in self._columns:
-                    cells, self._types[path] = cells_of(self.rows, path)
-                    self._columns[path] = column_of(cells, self._types[path])
-        return self._columns[path]
+        found = self.column_store.column(path)
+        return None if isinstance(found, ListColumn) else found
 
     @property
     def columns(self) -> dict[str, Column | None]:
-        """The columns asked for so far; None for a field whose values have no one type."""
-        return dict(self._columns)
+        """The columns there are; None for a field whose values have no one type."""
+        made = self.column_store.made.items()
+        return {path: None if isinstance(c, ListColumn) else c for path, c in made}
+
+    @property
+    def list_columns(self) -> dict[str, ListColumn]:
+        """The columns there are of fields that hold lists, or are reached through lists."""
+        made = self.column_store.made.items()
+        return {path: column for path, column in made if isinstance(column, ListColumn)}
 
     def derived(self, key: object, make: Callable[[], T]) -> T:
         """Return what was derived from this version under a key, made on first use."""
@@ -124,7 +126,7 @@ class Records:
     @property
     def columns_bytes(self) -> int:
         """What the columns keep in memory."""
-        return sum(column.size_bytes for column in self.columns.values() if column is not None)
+        return self.column_store.size_bytes
 
 
 def _collect_paths(node: object, prefix: str, names: dict[str, None]) -> None:

@@ -47,7 +47,7 @@ def mask_of(
         pattern_timeout_seconds: what a look-around pattern may take.
     """
     positive = COMPLEMENT_OF.get(condition.operator, condition.operator)
-    mask = _positive_mask(
+    mask = positive_mask(
         positive, condition, column, selection, once_per_distinct, pattern_timeout_seconds
     )
     if mask is not None and positive is not condition.operator:
@@ -55,7 +55,7 @@ def mask_of(
     return mask
 
 
-def _positive_mask(
+def positive_mask(
     operator: QueryOperator,
     condition: QueryFilter,
     column: Column,
@@ -63,6 +63,7 @@ def _positive_mask(
     once_per_distinct: bool,
     timeout_seconds: float,
 ) -> Mask | None:
+    """Return what `mask_of` does, for a positive operator that may be another than the filter's."""
     operand = condition.value
     if operator is QueryOperator.IS_NULL or (operator is QueryOperator.EQUALS and operand is None):
         return ~_valid(column, selection)

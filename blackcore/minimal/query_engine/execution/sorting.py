@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ..query.values import is_null, sort_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..data import Column, Records, RowIds
     from ..data.columns import Mask, SortKeys
@@ -24,9 +24,9 @@ def sorted_prefix(
     ids: RowIds,
     sort_fields: Sequence[SortField],
     records: Records,
+    column_of: Callable[[str], Column | None],
     *,
     limit: int | None,
-    use_columns: bool,
 ) -> RowIds:
     """Return the first `limit` positions in order (all of them for None).
 
@@ -36,12 +36,12 @@ def sorted_prefix(
         ids: positions to order.
         sort_fields: the first decides; later ones break its ties.
         records: the rows.
+        column_of: returns a field's column; the values in the rows decide where one has none.
         limit: how many are wanted.
-        use_columns: sort by columns where every field has one.
     """
     if not sort_fields or len(ids) < 2:  # noqa: PLR2004 - fewer have one order only
         return ids if limit is None else ids[:limit]
-    columns = [records.column(sort.field) for sort in sort_fields] if use_columns else [None]
+    columns = [column_of(sort.field) for sort in sort_fields]
     if any(column is None for column in columns):
         ordered = np.array(sorted_in_python(ids.tolist(), sort_fields, records), dtype=np.uint32)
     else:

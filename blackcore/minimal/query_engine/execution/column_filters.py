@@ -1,0 +1,129 @@
+"""Conditions evaluated on columns, on rows where a field has none."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..data import ListColumn, RowIds, StageActual
+from ..optimization.plan import FilterStage, Way
+from ..query import Condition, FilterGroup, QueryFilter
+from .list_masks import list_mask_of
+from .masks import mask_of
+from .row_filters import RowFilters, filtered_by
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..data import AnyColumn, Records
+    from ..data.columns import Mask
+
+
+class ColumnFilters:
+    """Conditions evaluated on columns, on rows where a field has no column.
+
+    Args:
+        records: the rows.
+        column_of: returns a field's column, None where it has none.
+        pattern_timeout_seconds: what a look-around pattern may take.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        column_of: Callable[[str], AnyColumn | None],
+        pattern_timeout_seconds: float,
+    ) -> None:
+        self.records = records
+        self.column_of = column_of
+        self.pattern_timeout_seconds = pattern_timeout_seconds
+        self.rows = RowFilters(records, pattern_timeout_seconds)
+
+    def staged(
+        self,
+        stages: Sequence[FilterStage],
+        ids: RowIds,
+        limit: int | None,
+        actuals: list[StageActual],
+    ) -> tuple[RowIds, int]:
+        """Return the positions that survive all stages, the first ones, and how many do.
+
+        Masks over full columns are AND-ed as long as stages ask for them; the first stage that
+        wants to see survivors only turns the mask into positions.
+        """
+        mask: Mask | None = None
+        left = len(ids)
+        whole = left == len(self.records)
+        for stage in stages:
+            start = time.perf_counter_ns()
+            if whole and stage.way.is_over_all_rows(first=mask is None):
+                answer = self.mask(stage.condition, None, stage.way)
+                mask = answer if mask is None else mask & answer
+                left = int(np.count_nonzero(mask))
+            else:
+                if mask is not None:
+                    ids, mask = np.flatnonzero(mask).astype(np.uint32), None
+                ids = ids[self.mask(stage.condition, ids, stage.way)]
+                whole, left = False, len(ids)
+            elapsed = time.perf_counter_ns() - start
+            actuals.append(filtered_by(stage, left, elapsed))
+        if mask is None:
+            return ids[:limit], left
+        return first_positions(mask, left, limit), left
+
+    def mask(self, condition: Condition, ids: RowIds | None, way: Way) -> Mask:
+        """Return one bool per row in question (all rows for None)."""
+        if isinstance(condition, FilterGroup):
+            answer = self._group_mask(condition, ids, way)
+            return ~answer if condition.negate else answer
+        column = None if way is Way.ROWS else self.column_of(condition.field)
+        if column is not None:
+            found = (list_mask_of if isinstance(column, ListColumn) else mask_of)(
+                condition,
+                column,  # type: ignore[arg-type]  # of the kind that the function takes
+                ids,
+                once_per_distinct=way is Way.DISTINCT,
+                pattern_timeout_seconds=self.pattern_timeout_seconds,
+            )
+            if found is not None:
+                return found
+        return self._row_mask(condition, ids)
+
+    def _row_mask(self, condition: QueryFilter, ids: RowIds | None) -> Mask:
+        self.records.row_passes[condition.field] += 1
+        candidates: Sequence[int] = range(len(self.records)) if ids is None else ids.tolist()
+        flags = np.zeros(len(self.records), dtype=np.bool_)
+        flags[self.rows.surviving(condition, candidates)] = True
+        return flags if ids is None else flags[ids]
+
+    def _group_mask(self, group: FilterGroup, ids: RowIds | None, way: Way) -> Mask:
+        """AND looks further only at rows that hold so far, OR only at those that do not."""
+        wanted = group.mode == "and"
+        size = len(self.records) if ids is None else len(ids)
+        answer = np.full(size, wanted, dtype=np.bool_)
+        for member in group.filters:
+            if ids is None and way is Way.COLUMN:
+                found = self.mask(member, None, way)
+                answer = answer & found if wanted else answer | found
+                continue
+            undecided = np.flatnonzero(answer == wanted)
+            if not len(undecided):
+                break
+            undecided_ids = undecided.astype(np.uint32) if ids is None else ids[undecided]
+            answer[undecided] = self.mask(member, undecided_ids, way)
+        return answer
+
+
+def first_positions(mask: Mask, count: int, limit: int | None) -> RowIds:
+    """Return the first positions where a mask is true, all `count` of them for no limit.
+
+    No more of the mask is gone through than holds them, if they are spread evenly.
+    """
+    if limit is None or limit >= count:
+        return np.flatnonzero(mask).astype(np.uint32)
+    stop = len(mask) * limit // count + 1
+    while np.count_nonzero(mask[:stop]) < limit:
+        stop *= 2
+    return np.flatnonzero(mask[:stop])[:limit].astype(np.uint32)
