@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test test-deep coverage bench lint format clean
+.PHONY: help demo test test-deep coverage targets bench package lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -12,7 +12,9 @@ help:
 	@echo "make test       the tests"
 	@echo "make test-deep  the long property, soak and fault runs"
 	@echo "make coverage   the tests, with the lines and branches they reach"
-	@echo "make bench      all benchmarks at full size, against the peers"
+	@echo "make targets    the five targets measured, and what is published of them"
+	@echo "make bench      all benchmarks at full size, against the peers, and the targets"
+	@echo "make package    a wheel and an sdist in dist/, tried in an empty environment"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make clean      remove everything that was made here"
 
@@ -42,8 +44,18 @@ coverage: $(VENV)/.group-test
 	@$(BIN)/python -m coverage run -m pytest -q -m "not deep"
 	@$(BIN)/python -m coverage report --fail-under=95
 
+targets: $(VENV)/.group-test
+	@$(BIN)/python benchmarks/bench_targets.py
+
+BENCHES := $(filter-out benchmarks/bench_targets.py,$(wildcard benchmarks/bench_*.py))
 bench: $(VENV)/.group-test
-	@for bench in benchmarks/bench_*.py; do echo; echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	@for bench in $(BENCHES); do echo; echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+	@echo; echo "== the targets"; $(BIN)/python benchmarks/bench_targets.py
+
+package: $(VENV)/.group-test
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist . > /dev/null
+	@$(BIN)/python tests/wheel_in_empty_environment.py dist README.md
 
 lint: $(VENV)/.group-lint
 	@$(BIN)/ruff check .
