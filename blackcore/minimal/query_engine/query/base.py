@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,9 +25,13 @@ class QueryModel(BaseModel):
 
     def __init__(self, *positional: object, **values: object) -> None:
         if positional:
-            checked = _plainly_checked(type(self), positional) if not values else None
-            if checked is not None:
-                _fill(self, checked, len(positional))
+            plain = None if values else _plain_checks.get(type(self))
+            if plain is not None and (checked := plain.check(*positional)) is not None:
+                # as pydantic's `model_construct` fills a model; a frozen one refuses its own way
+                _set_attribute(self, "__dict__", checked)
+                _set_attribute(self, "__pydantic_fields_set__", plain.given[len(positional)])
+                _set_attribute(self, "__pydantic_extra__", None)
+                _set_attribute(self, "__pydantic_private__", None)
                 return
             values = _by_name(type(self), positional, values)
         try:
@@ -66,12 +70,21 @@ class QueryModel(BaseModel):
         return type(self)(**{**kept, **(update or {})})
 
 
-PlainCheck: TypeAlias = "Callable[..., dict[str, object] | None]"
-_plain_checks: dict[type[QueryModel], PlainCheck] = {}
-_set_attribute = object.__setattr__  # a frozen model refuses its own
+class _Plain(NamedTuple):
+    """How a model is checked without pydantic."""
+
+    check: Callable[..., dict[str, object] | None]
+    given: tuple[set[str], ...]
+    """The names of so many fields; frozen models share the set, since they never add to it."""
 
 
-def checked_plainly(model: type[QueryModel], check: PlainCheck) -> None:
+_plain_checks: dict[type[QueryModel], _Plain] = {}
+_set_attribute = object.__setattr__
+
+
+def checked_plainly(
+    model: type[QueryModel], check: Callable[..., dict[str, object] | None]
+) -> None:
     """Have what is given to a model by position checked by a function before pydantic is asked.
 
     Most filters are plain enough for a few comparisons of types to tell that pydantic would take
@@ -79,28 +92,9 @@ def checked_plainly(model: type[QueryModel], check: PlainCheck) -> None:
     them, and returns the values of all fields as the model will hold them; None to leave the matter
     to pydantic. Of a model's subclasses, which may check more, it is not asked.
     """
-    _plain_checks[model] = check
-
-
-def _plainly_checked(
-    model: type[QueryModel], positional: tuple[object, ...]
-) -> dict[str, object] | None:
-    check = _plain_checks.get(model)
-    return None if check is None else check(*positional)
-
-
-def _fill(model: QueryModel, values: dict[str, object], given: int) -> None:
-    """Give a new model its values, as pydantic's `model_construct` does."""
-    _set_attribute(model, "__dict__", values)
-    _set_attribute(model, "__pydantic_fields_set__", _names_given(type(model), given))
-    _set_attribute(model, "__pydantic_extra__", None)
-    _set_attribute(model, "__pydantic_private__", None)
-
-
-@lru_cache(maxsize=64)
-def _names_given(model: type[QueryModel], given: int) -> set[str]:
-    """Return the names of the first fields; the set is shared by frozen models, which keep it."""
-    return set(_field_names(model)[:given])
+    names = _field_names(model)
+    given = tuple(set(names[:count]) for count in range(len(names) + 1))
+    _plain_checks[model] = _Plain(check, given)
 
 
 def _by_name(
