@@ -121,30 +121,33 @@ class CostModel:
         is_walk = "." in condition.field
         row_ns = self._row_ns(condition, known, surviving, is_walk=is_walk)
         ways = {Way.ROWS: self.rows_start_ns + surviving * rows * row_ns}
-        if known is None or known.through_list or (state is not None and state.kind is None):
+        if known is None or (state is not None and state.kind is None):
             return ways
+        values = known.values_per_row
         making = 0.0
         if state is None:
             # a field looked up before will be again: what was asked n times is asked n times more
             uses = self.expected_uses * (1 + statistics.row_passes.get(condition.field, 0))
-            making = rows * self._making_ns(is_walk=is_walk) / uses
+            making = rows * self._making_ns(is_walk=is_walk) * max(1.0, values) / uses
         value_ns, gather_ns = self._value_ns(condition, known)
         if state is not None and state.has_codes and _is_answered_by_codes(condition):
             value_ns = gather_ns = self.number_compare_ns
             start = self.codes_start_ns
         else:
             start = self.series_start_ns if known.has_strings else self.number_start_ns
+        if known.has_lists:
+            value_ns = gather_ns = self.string_compare_ns * max(1.0, values)
         ways[Way.COLUMN] = start + making + rows * value_ns
         ways[Way.SURVIVORS] = start + making + surviving * rows * (value_ns + gather_ns)
-        if known.has_strings:
-            coding = self._coding_ns(state) * rows
+        if known.has_strings or known.has_lists:
+            coding = self._coding_ns(state) * rows * values
             once = known.distinct_count * max(value_ns, self.row_test_ns)
             ways[Way.DISTINCT] = (
                 self.series_start_ns
                 + making
                 + coding
                 + once
-                + surviving * rows * self.code_lookup_ns
+                + surviving * rows * values * self.code_lookup_ns
             )
         return ways
 

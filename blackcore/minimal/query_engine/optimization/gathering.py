@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
-from ..data import BoolColumn, Column, Records, StringColumn
+from ..data import AnyColumn, BoolColumn, Column, ListColumn, Records, StringColumn
 from ..query.values import Kind, kind_of, walk
 from .statistics import (
     HISTOGRAM_BUCKETS,
@@ -58,14 +58,14 @@ class _Known:
 
 def gather(records: Records, paths: Iterable[str]) -> TableStatistics:
     """Return the statistics of the fields named, gathering those not known yet."""
-    built = records.columns
+    built = records.column_store.made
     passes = records.row_passes
     fields: dict[str, FieldStatistics] = {}
     columns: dict[str, ColumnState] = {}
     looked_up: dict[str, int] = {}
     for path in paths:
         column = built.get(path)
-        fields[path] = _known(records, path, column)
+        fields[path] = _known(records, path, None if isinstance(column, ListColumn) else column)
         if path in built:
             columns[path] = _state(column)
         elif path in passes:
@@ -92,9 +92,13 @@ _NUMBERS = ColumnState("number")
 _BOOLEANS = ColumnState("bool")
 _STRINGS = ColumnState("string")
 _CODED_STRINGS = ColumnState("string", has_codes=True)
+_LISTS = ColumnState("list")
+_CODED_LISTS = ColumnState("list", has_codes=True)
 
 
-def _state(column: Column | None) -> ColumnState:
+def _state(column: AnyColumn | None) -> ColumnState:
+    if isinstance(column, ListColumn):
+        return _CODED_LISTS if _state(column.inner).has_codes else _LISTS
     if isinstance(column, StringColumn):
         return _CODED_STRINGS if column.has_codes else _STRINGS
     if column is None:

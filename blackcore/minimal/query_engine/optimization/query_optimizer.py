@@ -240,8 +240,12 @@ _NOTHING_PROVEN = RuleContext()
 
 def _context(statistics: QueryStatistics) -> RuleContext:
     """Return what the statistics prove; estimates prove nothing."""
-    # a field has a column only where no list is on the way in any record
-    typed = {path: state.kind for path, state in statistics.columns.items() if state.kind}
+    # a field has a column of another kind only where no list is on the way in any record
+    typed = {
+        path: state.kind
+        for path, state in statistics.columns.items()
+        if state.kind not in (None, "list")
+    }
     known = statistics.fields
     exact = {path for path, each in known.items() if each.is_exact and not each.through_list}
     texts = {path for path, kind in typed.items() if kind == "string"}

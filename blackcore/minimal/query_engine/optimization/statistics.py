@@ -19,7 +19,7 @@ HISTOGRAM_BUCKETS = 100
 TRIED_TEXTS = 1_000
 """Patterns are tried on so many distinct texts, or a few more."""
 
-ColumnKind: TypeAlias = Literal["number", "bool", "string"]
+ColumnKind: TypeAlias = Literal["number", "bool", "string", "list"]
 OrderedValue: TypeAlias = float | str
 """What has an order to be estimated by: a number or a string."""
 
@@ -124,6 +124,19 @@ class FieldStatistics:
     def is_all_text(self) -> bool:
         """Whether it is proven that every value is a string or null."""
         return self.is_exact and self.kinds <= _TEXT_KINDS and not self.through_list
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether some values are lists, or are reached through one."""
+        return self.through_list or Kind.LIST in self.kinds
+
+    @cached_property
+    def values_per_row(self) -> float:
+        """How many values a row has: members of its list, or what is reached through lists."""
+        if not self.has_lists or not self.sample:
+            return 1.0
+        held = sum(len(cell) if isinstance(cell, list | tuple) else 1 for cell in self.sample)
+        return held / len(self.sample)
 
     @property
     def has_strings(self) -> bool:
