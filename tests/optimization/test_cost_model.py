@@ -58,9 +58,20 @@ def test_few_distinct_values_are_tested_once_each(warm: Records) -> None:
 
 def test_a_field_without_a_column_has_the_rows_alone(warm: Records) -> None:
     assert set(ways(warm, field("mixed") == 1)) == {Way.ROWS}
-    assert set(ways(warm, field("crew.name") == "Ann")) == {Way.ROWS}
     nothing = TableStatistics("d", 1_000)
     assert set(MODEL.ways(field("a") == 1, nothing, 1.0)) == {Way.ROWS}
+
+
+def test_a_column_of_lists_costs_by_the_values_of_a_row(flights: Records) -> None:
+    one, many = ({"tags": ["a"] * size} for size in (1, 20))
+    few = Records("d", [one] * 6_000)
+    lots = Records("d", [many] * 6_000)
+    condition = field("tags").contains("a")
+    for records in (few, lots):
+        assert records.column_store.column("tags") is not None
+    assert ways(lots, condition)[Way.COLUMN] > 5 * ways(few, condition)[Way.COLUMN]
+    through_lists = field("crew.name") == "Ann"
+    assert Way.COLUMN in ways(flights, through_lists)
 
 
 def test_a_column_not_made_yet_costs_its_making(flights: Records, warm: Records) -> None:

@@ -269,16 +269,17 @@ def test_only_what_is_proven_is_unique(flights: Records) -> None:
 
 
 def test_a_table_tells_of_the_fields_named_and_of_their_columns() -> None:
-    rows: list[dict[str, Any]] = [{"a": 1, "b": "x", "c": True, "d": [1], "e": 2} for _ in range(3)]
+    row: dict[str, Any] = {"a": 1, "b": "x", "c": True, "d": [1], "e": {}, "f": 2}
+    rows = [row for _ in range(3)]
     records = Records("d", rows)
     before = gather(records, ["a", "b"])
     assert (before.database, before.row_count) == ("d", 3)
     assert set(before.fields) == {"a", "b"}
     assert before.columns == {}
-    for path in "abcde":
+    for path in "abcdef":
         records.column(path)
-    kinds = {path: state.kind for path, state in gather(records, "abcd").columns.items()}
-    assert kinds == {"a": "number", "b": "string", "c": "bool", "d": None}
+    kinds = {path: state.kind for path, state in gather(records, "abcde").columns.items()}
+    assert kinds == {"a": "number", "b": "string", "c": "bool", "d": "list", "e": None}
     assert not gather(records, "b").columns["b"].has_codes
     coded(records, "b")
     assert gather(records, "b").columns["b"].has_codes
