@@ -30,6 +30,8 @@ class Contender:
 
     get: Get
     set: Set
+    evictions: Callable[[], int] | None = None
+    """How many entries left for want of room, where the cache says it."""
 
 
 class PlainLocked:
@@ -64,7 +66,7 @@ class PlainLocked:
 def ours(policy: str, entries: int) -> Contender:
     """Return a cache of ours with its defaults: statistics, weights, time to live."""
     cache = MemoryCache(ttl_seconds=TTL_SECONDS, max_entries=entries, policy=policy)  # type: ignore[arg-type]
-    return Contender(cache.get, cache.set)
+    return Contender(cache.get, cache.set, lambda: cache.get_statistics().evictions)
 
 
 def _plain(entries: int) -> Contender:

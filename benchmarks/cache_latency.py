@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import random
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable
 
 from benchmarks.cache_contenders import contenders, value_of
+from blackcore.minimal.query_engine.cache import weigh
 
 
 def make_keys(count: int) -> list[str]:
@@ -27,24 +29,77 @@ def hit_ns(entries: int, rounds: int) -> dict[str, float]:
         for key in keys:
             each.set(key, key)
         assert all(value_of(name, each.get(key)) == key for key in keys), name
-    runs = {name: _over_keys(each.get, order) for name, each in made.items()}
-    runs["(a loop around nothing)"] = _over_keys(lambda _: None, order)
-    return _median_ns(runs, rounds, entries)
+    gets = {name: each.get for name, each in made.items()}
+    gets["(a loop around nothing)"] = lambda _: None
+    runs = {name: _over_keys(get, order) for name, get in gets.items()}
+    return _median_ns({name: lambda run=run: run for name, run in runs.items()}, rounds, entries)
 
 
 def set_ns(entries: int, rounds: int) -> dict[str, float]:
-    """Return the median nanoseconds of a set, each of which makes an entry leave."""
+    """Return the median nanoseconds of a set of a new key, each of which makes an entry leave."""
     made = contenders(entries)
-    keys = make_keys(2 * entries)
+    keys = make_keys((rounds + 1) * entries)
     for each in made.values():
         for key in keys[:entries]:
             each.set(key, key)
-    runs = {
-        name: _over_keys(lambda key, put=each.set: put(key, key), keys)
-        for name, each in made.items()
-    }
-    # Twice the keys that fit, again and again: each is gone when its turn comes again.
-    return _median_ns(runs, rounds, 2 * entries)
+    # New keys in each round: of old ones that come again, all but LRU would keep some for good.
+    runs = {name: _over_new_keys(each.set, keys, entries) for name, each in made.items()}
+    times = _median_ns(runs, rounds, entries)
+    for name, each in made.items():
+        if each.evictions is not None:
+            assert each.evictions() == rounds * entries, name
+    return times
+
+
+def weighing(rounds: int) -> tuple[float, float, float]:
+    """Return the median microseconds of weighing 100 rows of 8 fields, and of a walk through all.
+
+    The third is the furthest that a weight is from what the walk finds, as a fraction of that.
+    """
+    samples = [_make_rows(100, seed) for seed in range(20)]
+    furthest = max(abs(weigh(each) / _deep_bytes(each) - 1) for each in samples)
+    times: tuple[list[int], list[int]] = ([], [])
+    for _ in range(rounds):
+        for each in samples:
+            for call, took in zip((weigh, _deep_bytes), times, strict=True):
+                began = time.perf_counter_ns()
+                call(each)
+                took.append(time.perf_counter_ns() - began)
+    return statistics.median(times[0]) / 1e3, statistics.median(times[1]) / 1e3, furthest
+
+
+def _make_rows(count: int, seed: int) -> list[dict[str, object]]:
+    numbers = random.Random(seed)  # noqa: S311 - rows of a benchmark
+    return [
+        {
+            "carrier": "".join(numbers.choices("ABCD", k=2)),
+            "flight": 1_000 + number,
+            "origin": "".join(numbers.choices("JFKLGAEWR", k=3)),
+            "distance": numbers.random() * 3_000,
+            "note": "x" * numbers.randrange(20, 60),
+            "cancelled": numbers.random() < 0.1,
+            "delay": None if numbers.random() < 0.1 else numbers.randrange(300, 900),
+            "tail": f"N{numbers.randrange(10**5)}",
+        }
+        for number in range(count)
+    ]
+
+
+def _deep_bytes(value: object) -> int:
+    """Return the bytes of all that a value reaches, each object once."""
+    seen: set[int] = set()
+    total, open_ends = 0, [value]
+    while open_ends:
+        each = open_ends.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        total += sys.getsizeof(each)
+        if isinstance(each, dict):
+            open_ends += [*each.keys(), *each.values()]
+        elif isinstance(each, list):
+            open_ends += each
+    return total
 
 
 def thread_scaling(entries: int, rounds: int, threads: int) -> dict[str, tuple[float, float]]:
@@ -86,6 +141,18 @@ def _rate(get: Callable[[str], object], keys: list[str], threads: int) -> float:
     return threads * len(keys) / took / 1e6
 
 
+def _over_new_keys(
+    put: Callable[[str, object], object], keys: list[str], entries: int
+) -> Callable[[], Callable[[], None]]:
+    starts = iter(range(entries, len(keys), entries))
+
+    def prepare() -> Callable[[], None]:
+        start = next(starts)
+        return _over_keys(lambda key: put(key, key), keys[start : start + entries])
+
+    return prepare
+
+
 def _over_keys(call: Callable[[str], object], keys: list[str]) -> Callable[[], None]:
     def run() -> None:
         for key in keys:
@@ -94,13 +161,16 @@ def _over_keys(call: Callable[[str], object], keys: list[str]) -> Callable[[], N
     return run
 
 
-def _median_ns(runs: dict[str, Callable[[], None]], rounds: int, calls: int) -> dict[str, float]:
-    times: dict[str, list[int]] = {name: [] for name in runs}
+def _median_ns(
+    prepared: dict[str, Callable[[], Callable[[], None]]], rounds: int, calls: int
+) -> dict[str, float]:
+    times: dict[str, list[int]] = {name: [] for name in prepared}
     gc.collect()
     gc.disable()
     try:
         for _ in range(rounds):
-            for name, run in runs.items():
+            for name, prepare in prepared.items():
+                run = prepare()
                 began = time.perf_counter_ns()
                 run()
                 times[name].append(time.perf_counter_ns() - began)

@@ -421,6 +421,37 @@ def test_a_cache_that_nobody_holds_is_freed_at_once(policy: Any) -> None:
         gc.enable()
 
 
+def test_a_value_that_left_by_any_road_is_let_go_of_at_once(policy: Any, clock: Any) -> None:
+    import weakref
+
+    class Value:
+        pass
+
+    def keep(key: str, **options: Any) -> weakref.ref[Value]:
+        value = Value()
+        cache.set(key, value, **options)
+        return weakref.ref(value)
+
+    cache = MemoryCache(policy=policy, clock=clock, sizer=lambda _: 1)
+    for number in range(50):
+        cache.set(str(number), number)
+    deleted, replaced, expired = keep("a"), keep("b"), keep("c", ttl_seconds=5)
+    invalidated = keep("d", tags=["t"])
+    cache.delete("a")
+    cache.set("b", 1)
+    clock.advance(6)
+    cache.get("c")
+    cache.invalidate_by_tags(["t"])
+    assert [each() for each in (deleted, replaced, expired, invalidated)] == [None] * 4
+    evicted, cleared = keep("e"), keep("f", cost=1e9)
+    for _ in range(99):
+        cache.get("f")
+    cache.resize(1 / 1024**2)
+    assert evicted() is None
+    cache.clear()
+    assert cleared() is None
+
+
 def test_a_raising_listener_is_logged_and_counted_and_the_others_are_told(
     make_cache: Make, departures: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from threading import RLock
 
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine.cache import MemoryCache
-from blackcore.minimal.query_engine.cache.entries import Terms
+from blackcore.minimal.query_engine.cache.entries import OWN_TERMS, Terms, record_hit
 from blackcore.minimal.query_engine.cache.policies import GdsfPolicy, LruPolicy, S3FifoPolicy
 from blackcore.minimal.query_engine.cache.policies.fifo import FifoOfKeys
+from blackcore.minimal.query_engine.cache.policies.gdsf import GdsfEntry
 
 keys = st.integers(0, 12)
 
@@ -54,6 +56,9 @@ class PlainS3Fifo:
             self.ghost.remove(key)
         while len(self.frequency) >= self.capacity:
             self.evict()
+        if len(self.ghost) > len(self.frequency):
+            while len(self.ghost) > len(self.frequency) * 9 // 10:
+                self.ghost.popleft()
         to_main = returns or (not self.has_evicted and len(self.small) >= self.small_size)
         (self.main if to_main else self.small).append(key)
         self.frequency[key] = 0
@@ -67,8 +72,6 @@ class PlainS3Fifo:
                 self.main.append(key)
                 self.frequency[key] = 0
                 return
-            while len(self.ghost) >= max(1, len(self.frequency) * 9 // 10):
-                self.ghost.popleft()
             self.ghost.append(key)
             del self.frequency[key]
             return
@@ -127,7 +130,7 @@ def test_s3fifo_halves_its_queues_by_bytes_where_no_entries_are_bounded() -> Non
     assert policy._small_bytes == sum(len(cache.get(key, "")) for key in small)  # type: ignore[arg-type]
     assert len(policy._small) == len(small)
     assert len(policy._main) == len(policy.entries) - len(small)
-    assert len(policy._ghosts) == len(policy._ghost_hashes) <= len(policy.entries)
+    assert 0 < len(policy._ghosts) <= len(policy.entries)
 
 
 def test_s3fifo_keeps_the_place_of_a_key_that_is_set_again() -> None:
@@ -148,9 +151,9 @@ def test_s3fifo_keeps_the_place_of_a_key_that_is_set_again() -> None:
 def test_gdsf_evicts_the_least_priority_of_the_plain_telling(
     puts: list[tuple[int, int, float]],
 ) -> None:
-    # Without hits between, the lazy heap is exact: priority = floor + frequency x cost / weight.
+    # Without hits between, it is exact but for the classes: floor + class of the gain.
     policy = GdsfPolicy(RLock(), 12, None)
-    plain: dict[int, tuple[float, int, int]] = {}
+    plain: dict[int, tuple[float, float, int, int]] = {}
     known: list[float] = []
     frequencies: dict[int, int] = {}
     floor = 0.0
@@ -162,8 +165,8 @@ def test_gdsf_evicts_the_least_priority_of_the_plain_telling(
             plain.pop(key)
         else:
             frequencies[key] = 0
-        while sum(each[2] for each in plain.values()) + weight > 12:
-            victim = min(plain, key=lambda each: plain[each][:2])
+        while sum(each[3] for each in plain.values()) + weight > 12:
+            victim = min(plain, key=lambda each: plain[each][:3])
             floor = plain.pop(victim)[0]
             expected.add(victim)
         victims = (
@@ -174,8 +177,10 @@ def test_gdsf_evicts_the_least_priority_of_the_plain_telling(
             known.append(cost)
         frequencies[key] += 1
         average = sum(known) / len(known) if known else 1.0
-        priority = floor + min(frequencies[key], 16) * (cost or average) / weight
-        plain[key] = (priority, serial, weight)
+        gain = min(frequencies[key], 16) * (cost or average) / weight
+        gain_class = math.floor(math.log2(gain) * 8)
+        plain[key] = (floor + 2 ** (gain_class / 8), gain_class, serial, weight)
+        assert gain / 1.1 <= plain[key][0] - floor <= gain * (1 + 1e-9)
         assert set(policy.entries) == set(plain)
 
 
@@ -193,13 +198,68 @@ def test_gdsf_keeps_what_is_dear_small_and_often_asked() -> None:
     assert "dull" not in cache
 
 
-def test_gdsf_clears_what_departed_entries_left_in_its_heap() -> None:
+def test_gdsf_clears_what_departed_entries_left_in_its_queues() -> None:
     cache = MemoryCache(policy="gdsf", sizer=lambda _: 1)
     for number in range(10_000):
         cache.set(number % 10, "x")
     policy = cache._store.policy
     assert isinstance(policy, GdsfPolicy)
-    assert len(policy._heap) < 50
+    assert sum(len(each.keys.keys) for each in policy._classes.values()) < 50
+    for number in range(10):
+        cache.delete(number)
+    assert not any(each.keys.keys for each in policy._classes.values())
+
+
+@pytest.mark.parametrize("cost", [5e-324, 1.7e308])
+def test_gdsf_takes_costs_that_are_next_to_nothing_or_to_infinity(cost: float) -> None:
+    policy = GdsfPolicy(RLock(), 5, None)
+    for number in range(40):
+        policy.add(number, "v", Terms(0.0, 1.0, 1 + number % 2, cost_seconds=cost))
+        policy.add(-1 - number, "v", Terms(0.0, 1.0, 1))
+        assert policy.used_bytes <= 5
+        assert math.isfinite(policy._floor)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["put", "hit", "remove", "resize"]),
+            keys,
+            st.integers(1, 5),
+            st.sampled_from([0.0, 0.001, 0.1, 1.0, 300.0]),
+        )
+    )
+)
+def test_gdsf_finds_the_least_priority_whatever_was_hit_and_removed(
+    steps: list[tuple[str, int, int, float]],
+) -> None:
+    policy = GdsfPolicy(RLock(), 12, None)
+    for kind, key, weight, cost in steps:
+        old = policy.entries.get(key)
+        before = dict(policy.entries)
+        victims: Sequence[tuple[Hashable, GdsfEntry]] = ()
+        if kind == "put":
+            terms = Terms(0.0, 1.0, weight, cost_seconds=cost)
+            terms.after_hit = OWN_TERMS
+            if old is None:
+                victims = policy.add(key, "v", terms)
+            else:
+                victims = policy.replace(key, old, "v", terms)
+        elif kind == "hit" and old is not None:
+            record_hit(old)
+        elif kind == "remove":
+            assert policy.remove(key) is old
+        elif kind == "resize":
+            victims = policy.resize(weight + 7, None)
+        # Those that stay were let in again, or have no less a priority than who went.
+        for _, victim in victims:
+            stayed = [each for each in before.values() if each in policy.entries.values()]
+            assert all(each.priority >= victim.priority for each in stayed)
+        assert policy.used_bytes == sum(each.terms.weight_bytes for each in policy.entries.values())
+        queued = [each.keys for each in policy._classes.values()]
+        assert sum(len(each) for each in queued) == len(policy.entries)
+        assert {number for _, number in policy._heads} == set(policy._classes)
+        assert set(policy.next_in_line(1_000)) >= set(policy.entries)
 
 
 def test_lru_takes_its_lock_on_hits_from_the_first_key_on_that_is_not_a_plain_text() -> None:
@@ -266,6 +326,8 @@ def test_a_fifo_of_keys_is_a_queue_that_keys_may_leave(steps: list[int]) -> None
             plain.remove(-step - 2)
         assert len(queue) == len(plain)
         assert set(plain) <= set(queue.oldest(1_000))
+        if plain:
+            assert queue.first() == plain[0]
     for key in plain:
         assert queue.popleft() == key
     with pytest.raises(IndexError):
@@ -279,5 +341,5 @@ def test_a_fifo_of_keys_closes_its_holes_before_they_outnumber_the_keys() -> Non
         if number % 10:
             queue.leave(number)
     assert len(queue) == 1_000
-    assert len(queue._keys) < 2_000
+    assert len(queue.keys) < 2_000
     assert [queue.popleft() for _ in range(3)] == [0, 10, 20]

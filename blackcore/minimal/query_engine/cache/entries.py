@@ -138,24 +138,34 @@ class TermsPool:
     False
     """
 
-    __slots__ = ("_shared", "_tick")
+    __slots__ = ("_by_weight", "_shared", "_tick", "_ttl_seconds")
 
     def __init__(self) -> None:
         self._tick = 0.0
-        self._shared: dict[tuple[float, int], Terms] = {}
+        self._shared: dict[float, dict[int, Terms]] = {}
+        # The time to live asked for last, and the shared terms that have it.
+        self._ttl_seconds = -1.0
+        self._by_weight: dict[int, Terms] = {}
 
     def terms(self, now: float, ttl_seconds: float, weight_bytes: int) -> Terms:
         """Return terms for an entry without tags, cost or stale time."""
-        if ttl_seconds < TICK_SECONDS * _TICKS_OF_A_SHARED_TTL:
-            return self.own_terms(now, ttl_seconds, weight_bytes)
+        if ttl_seconds != self._ttl_seconds or not 0.0 <= now - self._tick < TICK_SECONDS:
+            if ttl_seconds < TICK_SECONDS * _TICKS_OF_A_SHARED_TTL:
+                return self.own_terms(now, ttl_seconds, weight_bytes)
+            self._turn_to(now, ttl_seconds)
+        terms = self._by_weight.get(weight_bytes)
+        if terms is None:
+            if len(self._by_weight) >= _MAX_SHARED_TERMS:
+                self._by_weight.clear()
+            terms = self._by_weight[weight_bytes] = Terms(self._tick, ttl_seconds, weight_bytes)
+        return terms
+
+    def _turn_to(self, now: float, ttl_seconds: float) -> None:
         if not 0.0 <= now - self._tick < TICK_SECONDS or len(self._shared) >= _MAX_SHARED_TERMS:
             self._tick = now
             self._shared.clear()
-        terms = self._shared.get((ttl_seconds, weight_bytes))
-        if terms is None:
-            terms = Terms(self._tick, ttl_seconds, weight_bytes)
-            self._shared[ttl_seconds, weight_bytes] = terms
-        return terms
+        self._ttl_seconds = ttl_seconds
+        self._by_weight = self._shared.setdefault(ttl_seconds, {})
 
     @staticmethod
     def own_terms(

@@ -16,7 +16,6 @@ from .arguments import (
     checked_not_negative,
     checked_positive,
     checked_tags,
-    unusable_key,
 )
 from .base import CachedResult
 from .computing import ComputingCache
@@ -169,10 +168,8 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
         )
         cost_seconds = 0.0 if cost is None else checked_not_negative("cost", cost)
         unique_tags = checked_tags(tags) if tags else ()
-        try:
-            hash(key)
-        except TypeError as error:
-            raise unusable_key(key, error) from error
+        if type(key) is not str:
+            checked_key(key)
         weight_bytes = weigh_entry(key, value) if self._sizer is None else self._weigh(key, value)
         if self._flights.by_key:
             self._flights.revoke(keys=(key,))

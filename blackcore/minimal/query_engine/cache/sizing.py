@@ -70,12 +70,13 @@ def weigh(value: object) -> int:
 def weigh_entry(key: Hashable, value: object) -> int:
     """Return what keeping a value under a key costs: both, and the bookkeeping."""
     weight = BOOKKEEPING_BYTES
-    for each in (key, value):
-        if type(each) in _FLAT:
-            weight += (_getsizeof(each) + _ALLOCATION_BYTES - 1) & -_ALLOCATION_BYTES
-        else:
-            weight += weigh(each)
-    return weight
+    if type(key) in _FLAT:
+        weight += (key.__sizeof__() + _ALLOCATION_BYTES - 1) & -_ALLOCATION_BYTES
+    else:
+        weight += weigh(key)
+    if type(value) in _FLAT:
+        return weight + ((value.__sizeof__() + _ALLOCATION_BYTES - 1) & -_ALLOCATION_BYTES)
+    return weight + weigh(value)
 
 
 def checked_weight(weight: object, what: str) -> int:

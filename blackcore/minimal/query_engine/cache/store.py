@@ -14,7 +14,7 @@ from .policies import POLICIES, EvictionPolicy
 from .tags import TagIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..settings import CachePolicy
     from .counters import Counters
@@ -59,7 +59,7 @@ class EntryStore:
         self._earliest_end = float("inf")
         self._insertions_until_sweep = 0
 
-    def put(
+    def put(  # noqa: PLR0912 - an insertion, written out: a call costs a twentieth of it
         self,
         key: Hashable,
         value: object,
@@ -73,15 +73,15 @@ class EntryStore:
     ) -> bool:
         """Keep a value; return whether it fits, and nobody, asked under the lock, refuses it."""
         left: _Left = []
-        victims: list[tuple[Hashable, Entry]] = []
+        victims: Sequence[tuple[Hashable, Entry]] = ()
         with self.lock:
             if is_refused is not None and is_refused():
                 return False
             policy = self.policy
-            if weight_bytes > policy.max_bytes:
+            kept = weight_bytes <= policy.max_bytes
+            if not kept:
                 self._counters.rejected += 1
                 self._take_out(key, "replaced", left)
-                kept = False
             else:
                 now = self._clock()
                 if self._insertions_until_sweep:
@@ -110,11 +110,13 @@ class EntryStore:
                         key, old, "expired" if old.terms.stale_until <= now else "replaced", left
                     )
                 if victims:
-                    self._note_evicted(victims, left)
+                    self._counters.causes["capacity"] += len(victims)
+                    if self.tags.keys_by_tag or self.listeners:
+                        self._note_evicted(victims, left)
                 if tags:
                     self.tags.add(key, tags)
-                self._earliest_end = min(self._earliest_end, terms.stale_until)
-                kept = True
+                if terms.stale_until < self._earliest_end:  # noqa: PLR1730 - min() is a call
+                    self._earliest_end = terms.stale_until
         if left:
             self._tell(left)
         return kept
@@ -182,6 +184,7 @@ class EntryStore:
         with self.lock:
             self._sweep(self._clock(), left)
             victims = self.policy.resize(max_bytes, max_entries)
+            self._counters.causes["capacity"] += len(victims)
             self._note_evicted(victims, left)
         self._tell(left)
 
@@ -196,8 +199,7 @@ class EntryStore:
             self.tags.discard(key, entry.terms.tags)
         left.append((key, entry.value, cause))
 
-    def _note_evicted(self, victims: list[tuple[Hashable, Entry]], left: _Left) -> None:
-        self._counters.causes["capacity"] += len(victims)
+    def _note_evicted(self, victims: Sequence[tuple[Hashable, Entry]], left: _Left) -> None:
         if self.tags.keys_by_tag:
             for key, entry in victims:
                 self.tags.discard(key, entry.terms.tags)

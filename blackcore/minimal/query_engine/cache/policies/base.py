@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from ..entries import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Sequence
     from threading import RLock
 
     from ..entries import Terms
@@ -60,12 +60,12 @@ class EvictionPolicy(ABC, Generic[E]):
         )
 
     @abstractmethod
-    def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, E]]:
+    def add(self, key: Hashable, value: object, terms: Terms) -> Sequence[tuple[Hashable, E]]:
         """Let in an entry whose key is not held and whose weight fits; return who had to go."""
 
     def replace(
         self, key: Hashable, old: E, value: object, terms: Terms
-    ) -> list[tuple[Hashable, E]]:
+    ) -> Sequence[tuple[Hashable, E]]:
         """Put an entry in the place of the one that its key holds; return who had to go.
 
         The key is held throughout, so that a lookup without the lock never misses it.
@@ -74,7 +74,7 @@ class EvictionPolicy(ABC, Generic[E]):
         if self.used_bytes + growth <= self.max_bytes:
             self.entries[key] = self._swap(key, old, value, terms)
             self.used_bytes += growth
-            return []
+            return ()
         self.used_bytes -= old.terms.weight_bytes
         self._step_out(key, old)
         victims = self._make_room(terms.weight_bytes, 0)
@@ -97,7 +97,7 @@ class EvictionPolicy(ABC, Generic[E]):
         self.used_bytes -= entry.terms.weight_bytes
         return entry
 
-    def resize(self, max_bytes: int, max_entries: int | None) -> list[tuple[Hashable, E]]:
+    def resize(self, max_bytes: int, max_entries: int | None) -> Sequence[tuple[Hashable, E]]:
         """Change the bounds; return who had to go."""
         self._bound(max_bytes, max_entries)
         return self._make_room(0, 0)
@@ -114,29 +114,21 @@ class EvictionPolicy(ABC, Generic[E]):
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return up to `limit` keys, near enough those that would go first; some may have left."""
 
+    @abstractmethod
     def _make_room(self, weight_bytes: int, new_entries: int) -> list[tuple[Hashable, E]]:
-        victims: list[tuple[Hashable, E]] = []
-        entries = self.entries
-        most_bytes = self.max_bytes - weight_bytes
-        most_entries = self._most_entries - new_entries
-        # `lacks_room`, written out.
-        while self.used_bytes > most_bytes or len(entries) > most_entries:
-            victim = self._evict()
-            self.used_bytes -= victim[1].terms.weight_bytes
-            victims.append(victim)
-        return victims
+        """Take out who is worth least, until so much more would fit; return them.
+
+        Each policy has the whole loop to itself: to call for one victim at a time would cost as
+        much as to find it.
+        """
 
     @abstractmethod
     def _step_out(self, key: Hashable, entry: E) -> None:
-        """Take a key out of the order, so that `_evict` does not find it."""
+        """Take a key out of the order, so that `_make_room` does not find it."""
 
     @abstractmethod
     def _rejoin(self, key: Hashable, old: E, value: object, terms: Terms) -> E:
         """Give a key that stepped out a place again; return the entry with its new value."""
-
-    @abstractmethod
-    def _evict(self) -> tuple[Hashable, E]:
-        """Take out and return the entry that is worth least; there is one."""
 
     @abstractmethod
     def _forget(self) -> None:

@@ -1,36 +1,51 @@
 """GDSF: what is asked often, was dear to compute and weighs little stays.
 
 Source: Cherkasova, "Improving WWW proxies performance with Greedy-Dual-Size-Frequency caching
-policy", HP Laboratories 1998.
+policy", HP Laboratories 1998. Her priority queue is one queue for each class of gain here: the
+floor never falls, so entries of one gain come in the order of their priorities, and only the heads
+of the queues have to be compared.
 """
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush, heapreplace
-from itertools import count
+from heapq import heappop, heappush, heapreplace
+from itertools import chain, islice
+from math import log2
 from typing import TYPE_CHECKING, Final
 
 from ..entries import Entry
 from .base import EvictionPolicy
+from .fifo import FifoOfKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Sequence
     from threading import RLock
 
     from ..entries import Terms
 
-_LEFTOVERS_NOT_WORTH_CLEARING: Final = 16
 _MOST_USES: Final = 16
 """More uses count as so many: what was asked for a thousand times long ago makes way in time."""
+_OCTAVES_A_CLASS: Final = 1 / 8
+"""Gains within 9 percent of each other are taken for one: the hit ratios do not notice."""
+_LEAST_GAIN: Final = 1e-200
+_MOST_GAIN: Final = 1e200
+"""Gains beyond these count as these, so that no sum of them is infinite."""
 
 
 class GdsfEntry(Entry):
-    """An entry, how often its key was used before it came, and its frequency when last weighed up.
+    """An entry and its place.
 
-    A frequency of 0 marks what the heap still holds of an entry that left.
+    Attributes:
+        earlier_uses: how often its key was used before it came.
+        weighed_frequency: its frequency when its priority was last worked out.
+        gain_class: the queue that it is in.
+        priority: the floor of then, and the gain of its class.
     """
 
-    __slots__ = ("earlier_uses", "weighed_frequency")
+    __slots__ = ("earlier_uses", "gain_class", "priority", "weighed_frequency")
+
+    gain_class: float
+    priority: float
 
     def __init__(self, value: object, terms: Terms, earlier_uses: int) -> None:
         self.value = value
@@ -43,77 +58,129 @@ class GdsfEntry(Entry):
         return 1 + self.earlier_uses + self.terms.hits
 
 
-_Item = tuple[float, int, "Hashable", GdsfEntry]
+class GainClass:
+    """The keys of one gain, and how much that is."""
+
+    __slots__ = ("gain", "keys")
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.keys: FifoOfKeys[Hashable] = FifoOfKeys()
 
 
 class GdsfPolicy(EvictionPolicy[GdsfEntry]):
     """Priority = floor + frequency x cost / weight; the least goes, and becomes the floor.
 
     The cost is the seconds a value took to compute; a value whose cost nobody said counts as the
-    average one. A hit takes no lock and does not touch the heap: an entry's priority is worked out
-    anew when it comes up to leave, with the floor of that moment rather than of its last hit, which
-    is a little kinder to what was hit.
+    average one. A hit takes no lock and touches no queue: an entry's priority is worked out anew
+    when it comes up to leave, with the floor of that moment rather than of its last hit, which is a
+    little kinder to what was hit.
     """
 
     def __init__(self, lock: RLock, max_bytes: int, max_entries: int | None) -> None:
         super().__init__(lock, max_bytes, max_entries)
         self.entries = {}
-        self._serial = count()
         self._forget()
 
     def _forget(self) -> None:
-        self._heap: list[_Item] = []
+        self._classes: dict[float, GainClass] = {}
+        # One for each class, its priority at most that of the class's oldest key.
+        self._heads: list[tuple[float, float]] = []
         self._floor = 0.0
         self._known_costs = 0
         self._cost_seconds = 0.0
         self._average_cost_seconds = 1.0
 
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
-        """Return the keys at the top of the heap."""
-        return [key for _, _, key, _ in self._heap[:limit]]
+        """Return the oldest keys of the classes whose oldest key has the least priority."""
+        queues = (self._classes[gain_class].keys for _, gain_class in sorted(self._heads))
+        return list(islice(chain.from_iterable(each.oldest(limit) for each in queues), limit))
 
-    def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, GdsfEntry]]:
+    def add(
+        self, key: Hashable, value: object, terms: Terms
+    ) -> Sequence[tuple[Hashable, GdsfEntry]]:
         """Let in an entry; return who had to go."""
-        victims = self._make_room(terms.weight_bytes, 1)
-        self.entries[key] = self._enter(key, GdsfEntry(value, terms, 0))
-        self.used_bytes += terms.weight_bytes
+        weight_bytes = terms.weight_bytes
+        victims: Sequence[tuple[Hashable, GdsfEntry]] = ()
+        if (
+            self.used_bytes + weight_bytes > self.max_bytes
+            or len(self.entries) >= self._most_entries
+        ):
+            victims = self._make_room(weight_bytes, 1)
+        entry = _new(GdsfEntry)  # GdsfEntry(value, terms, 0), without the call of its __init__
+        entry.value = value
+        entry.terms = terms
+        entry.earlier_uses = 0
+        entry.weighed_frequency = 1
+        self._line_up(key, entry)
+        self.entries[key] = entry
+        self.used_bytes += weight_bytes
         return victims
 
-    def _step_out(self, key: Hashable, entry: GdsfEntry) -> None:  # noqa: ARG002 - the entry says it all
-        entry.weighed_frequency = 0
-        if len(self._heap) > 2 * len(self.entries) + _LEFTOVERS_NOT_WORTH_CLEARING:
-            self._heap = [item for item in self._heap if item[3].weighed_frequency]
-            heapify(self._heap)
+    def _step_out(self, key: Hashable, entry: GdsfEntry) -> None:
+        self._classes[entry.gain_class].keys.leave(key)
 
     def _rejoin(self, key: Hashable, old: GdsfEntry, value: object, terms: Terms) -> GdsfEntry:
-        return self._enter(key, GdsfEntry(value, terms, old.frequency()))
+        entry = GdsfEntry(value, terms, old.frequency())
+        self._line_up(key, entry)
+        return entry
 
-    def _enter(self, key: Hashable, entry: GdsfEntry) -> GdsfEntry:
+    def _line_up(self, key: Hashable, entry: GdsfEntry) -> None:
+        """Put a newcomer in the queue of its gain."""
         cost_seconds = entry.terms.cost_seconds
         if cost_seconds:
             self._known_costs += 1
             self._cost_seconds += cost_seconds
             self._average_cost_seconds = self._cost_seconds / self._known_costs
-        heappush(self._heap, self._item(key, entry))
-        return entry
+        self._queue(key, entry)
 
-    def _item(self, key: Hashable, entry: GdsfEntry) -> _Item:
+    def _queue(self, key: Hashable, entry: GdsfEntry) -> None:
         terms = entry.terms
-        cost_seconds = terms.cost_seconds or self._average_cost_seconds
-        gain = min(entry.weighed_frequency, _MOST_USES) * cost_seconds / (terms.weight_bytes or 1)
-        return self._floor + gain, next(self._serial), key, entry
+        uses = entry.weighed_frequency
+        gain = (
+            (uses if uses < _MOST_USES else _MOST_USES)  # noqa: FURB136 - min() would cost a call
+            * (terms.cost_seconds or self._average_cost_seconds)
+            / (terms.weight_bytes or 1)
+        )
+        if not _LEAST_GAIN < gain < _MOST_GAIN:
+            gain = _LEAST_GAIN if gain <= _LEAST_GAIN else _MOST_GAIN
+        number = log2(gain) // _OCTAVES_A_CLASS
+        gain_class = self._classes.get(number)
+        if gain_class is None:
+            gain_class = self._classes[number] = GainClass(2.0 ** (number * _OCTAVES_A_CLASS))
+            heappush(self._heads, (self._floor + gain_class.gain, number))
+        entry.gain_class = number
+        entry.priority = self._floor + gain_class.gain
+        gain_class.keys.append(key)
 
-    def _evict(self) -> tuple[Hashable, GdsfEntry]:
-        while True:
-            priority, _, key, entry = self._heap[0]
-            if not entry.weighed_frequency:
-                heappop(self._heap)
+    def _make_room(self, weight_bytes: int, new_entries: int) -> list[tuple[Hashable, GdsfEntry]]:
+        entries, heads, classes = self.entries, self._heads, self._classes
+        most_bytes = self.max_bytes - weight_bytes
+        most_entries = self._most_entries - new_entries
+        victims: list[tuple[Hashable, GdsfEntry]] = []
+        while self.used_bytes > most_bytes or len(entries) > most_entries:
+            priority, number = heads[0]
+            queue = classes[number].keys
+            if not len(queue):
+                heappop(heads)
+                del classes[number]
                 continue
+            key = queue.first() if queue.number_of_holes else queue.keys[0]
+            entry = entries[key]
+            if entry.priority > priority:
+                heapreplace(heads, (entry.priority, number))
+                continue
+            queue.keys.popleft()
             frequency = entry.frequency()
             if frequency > entry.weighed_frequency:
                 entry.weighed_frequency = frequency
-                heapreplace(self._heap, self._item(key, entry))
+                self._queue(key, entry)
                 continue
-            heappop(self._heap)
             self._floor = priority
-            return key, self.entries.pop(key)
+            del entries[key]
+            self.used_bytes -= entry.terms.weight_bytes
+            victims.append((key, entry))
+        return victims
+
+
+_new: Final = object.__new__

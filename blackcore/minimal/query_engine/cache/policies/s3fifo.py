@@ -7,6 +7,7 @@ queue full goes to the main one.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..entries import Entry
@@ -14,7 +15,7 @@ from .base import EvictionPolicy
 from .fifo import FifoOfKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Sequence
     from threading import RLock
 
     from ..entries import Terms
@@ -24,9 +25,7 @@ _SMALL_PARTS: Final = 10
 _HITS_TO_MAIN: Final = 2
 _MAX_FREQUENCY: Final = 3
 _IN_MAIN: Final = 1
-_HASH_MASK: Final = (1 << 30) - 1
-"""A ghost is 30 bits of its key's hash: the smallest int, and at a million ghosts one miss in a
-thousand is taken for one of them, which only means that it starts in the main queue."""
+_new: Final = object.__new__
 
 
 class S3Entry(Entry):
@@ -67,37 +66,42 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         self._forget()
 
     def _forget(self) -> None:
-        self._small = FifoOfKeys()
-        self._main = FifoOfKeys()
+        self._small: FifoOfKeys[Hashable] = FifoOfKeys()
+        self._main: FifoOfKeys[Hashable] = FifoOfKeys()
         self._small_bytes = 0
         self._small_entries = 0
-        self._ghosts = FifoOfKeys()
-        self._ghost_hashes: set[int] = set()
+        # Hashes of keys, the latest last.
+        self._ghosts: dict[int, None] = {}
         self._has_evicted = False
 
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return the oldest keys of both queues."""
         return self._small.oldest(limit // 2) + self._main.oldest(limit // 2)
 
-    def add(self, key: Hashable, value: object, terms: Terms) -> list[tuple[Hashable, S3Entry]]:
+    def add(self, key: Hashable, value: object, terms: Terms) -> Sequence[tuple[Hashable, S3Entry]]:
         """Let in an entry; return who had to go."""
         # Asked before room is made, which makes ghosts and lays old ones to rest.
-        ghost = hash(key) & _HASH_MASK
-        returns = ghost in self._ghost_hashes
+        ghost = hash(key)
+        returns = ghost in self._ghosts
         if returns:
-            self._ghost_hashes.remove(ghost)
-            self._ghosts.leave(ghost)
+            del self._ghosts[ghost]
         weight_bytes = terms.weight_bytes
-        victims = self._make_room(weight_bytes, 1)
-        entry = S3Entry(value, terms)
+        entries = self.entries
+        victims: Sequence[tuple[Hashable, S3Entry]] = ()
+        if self.used_bytes + weight_bytes > self.max_bytes or len(entries) >= self._most_entries:
+            victims = self._make_room(weight_bytes, 1)
+        entry = _new(S3Entry)  # S3Entry(value, terms), without the call of its __init__
+        entry.value = value
+        entry.terms = terms
         if returns or (not self._has_evicted and self._small_is_full()):
-            entry.settle(0, _IN_MAIN)
+            entry.place = _IN_MAIN
             self._main.append(key)
         else:
+            entry.place = 0
             self._small.append(key)
             self._small_entries += 1
             self._small_bytes += weight_bytes
-        self.entries[key] = entry
+        entries[key] = entry
         self.used_bytes += weight_bytes
         return victims
 
@@ -129,44 +133,52 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
             self._small_bytes += terms.weight_bytes
         return entry
 
-    def _evict(self) -> tuple[Hashable, S3Entry]:
-        self._has_evicted = True
-        entries = self.entries
-        while True:
+    def _make_room(self, weight_bytes: int, new_entries: int) -> list[tuple[Hashable, S3Entry]]:
+        entries, small, main, ghosts = self.entries, self._small, self._main, self._ghosts
+        used_bytes = self.used_bytes
+        most_bytes = self.max_bytes - weight_bytes
+        most_entries = self._most_entries - new_entries
+        victims: list[tuple[Hashable, S3Entry]] = []
+        while used_bytes > most_bytes or len(entries) > most_entries:
             small_entries = self._small_entries
             if (
                 small_entries
                 and len(entries) - small_entries <= self._most_main_entries
-                and self.used_bytes - self._small_bytes <= self._most_main_bytes
+                and used_bytes - self._small_bytes <= self._most_main_bytes
             ):
-                key = self._small.popleft()
+                key = small.popleft() if small.number_of_holes else small.keys.popleft()
                 entry = entries[key]
-                self._small_entries -= 1
-                self._small_bytes -= entry.terms.weight_bytes
-                if entry.terms.hits - (entry.place >> 1) >= _HITS_TO_MAIN:
+                terms = entry.terms
+                self._small_entries = small_entries - 1
+                self._small_bytes -= terms.weight_bytes
+                if terms.hits - (entry.place >> 1) >= _HITS_TO_MAIN:
                     entry.settle(0, _IN_MAIN)
-                    self._main.append(key)
+                    main.append(key)
                     continue
-                self._remember(hash(key) & _HASH_MASK)
+                ghosts[hash(key)] = None
             else:
-                key = self._main.popleft()
+                key = main.popleft() if main.number_of_holes else main.keys.popleft()
                 entry = entries[key]
                 if frequency := entry.frequency():
                     entry.settle(frequency - 1, _IN_MAIN)
-                    self._main.append(key)
+                    main.append(key)
                     continue
             del entries[key]
-            return key, entry
+            used_bytes -= entry.terms.weight_bytes
+            victims.append((key, entry))
+        self.used_bytes = used_bytes
+        if victims:
+            self._has_evicted = True
+            if len(ghosts) > len(entries):
+                self._lay_ghosts_to_rest()
+        return victims
 
-    def _remember(self, ghost: int) -> None:
-        hashes = self._ghost_hashes
-        if ghost in hashes:  # two keys with one hash
-            return
-        room = len(self.entries) * (_SMALL_PARTS - 1) // _SMALL_PARTS
-        while hashes and len(hashes) >= room:
-            hashes.remove(self._ghosts.popleft())  # type: ignore[arg-type]  # only ints are put in
-        self._ghosts.append(ghost)
-        hashes.add(ghost)
+    def _lay_ghosts_to_rest(self) -> None:
+        """Forget the oldest ghosts, but for nine to ten entries."""
+        ghosts = self._ghosts
+        most = len(self.entries) * (_SMALL_PARTS - 1) // _SMALL_PARTS
+        for ghost in list(islice(ghosts, len(ghosts) - most)):
+            del ghosts[ghost]
 
     def _bound(self, max_bytes: int, max_entries: int | None) -> None:
         super()._bound(max_bytes, max_entries)
