@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import logging
-import random
 from pathlib import Path
 from typing import Any
 
@@ -23,37 +22,7 @@ from blackcore.minimal.query_engine import (
 from blackcore.minimal.query_engine.integration import SearchAwareCacheOptimizer
 from blackcore.minimal.query_engine.settings import SearchAwareSettings
 from tests.integration.search_engines import OldWordEngine, RankedEngine, WordEngine
-
-WORDS = ["war", "peace", "love", "end", "sea", "night", "road", "house"]
-
-
-def rows_of(count: int = 80) -> list[dict[str, Any]]:
-    draw = random.Random(3)  # noqa: S311 - test data
-    return [{"id": n, "t": " ".join(draw.sample(WORDS, 2))} for n in range(count)]
-
-
-def search(text: str, **more: Any) -> StructuredQuery:
-    return StructuredQuery("db", search=text, **more)
-
-
-class Setup:
-    """An engine, its cache, and an optimizer attached to it."""
-
-    def __init__(
-        self, loader: Any, engine: Any = None, *, cache: Any = None, clock: Any = None, **more: Any
-    ) -> None:
-        self.loader = loader
-        self.search = engine or WordEngine()
-        times = {} if clock is None else {"clock": clock}
-        # an empty cache is falsy, as every mapping
-        self.cache = MemoryCache(ttl_seconds=100, **times) if cache is None else cache
-        self.engine = QueryEngine(loader, self.search, self.cache)
-        self.optimizer = SearchAwareCacheOptimizer(
-            self.cache, self.search, self.engine, settings=SearchAwareSettings(**more), **times
-        )
-
-    def ask(self, *texts: str) -> list[bool]:
-        return [self.engine.execute(search(text)).from_cache for text in texts]
+from tests.integration.searching import WORDS, Foreign, Setup, rows_of, search
 
 
 @pytest.fixture
@@ -233,25 +202,6 @@ def test_a_database_that_is_gone_is_an_error_and_its_answers_are_dropped(loader:
     assert len(setup.cache) == 0
 
 
-class Foreign:
-    """A cache that only speaks the Protocol."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, object] = {}
-
-    def get_cached_result(self, query_hash: str, max_age: float | None = None) -> object:
-        return self.kept.get(query_hash)
-
-    def cache_result(
-        self, query_hash: str, result: object, ttl: float | None = None, tags: Any = ()
-    ) -> object:
-        self.kept[query_hash] = result
-        return True
-
-    def get_statistics(self) -> Any:
-        return None
-
-
 def test_answers_of_a_foreign_cache_are_kept_through_an_update(loader: Any) -> None:
     setup = Setup(loader, cache=Foreign())
     setup.ask("war", "sea")
@@ -260,44 +210,6 @@ def test_answers_of_a_foreign_cache_are_kept_through_an_update(loader: Any) -> N
     assert setup.ask("sea") == [True]
     with pytest.raises(CacheError, match="no invalidate_by_tags"):
         SearchAwareCacheOptimizer(setup.cache, setup.search).invalidate_records("db", [])
-
-
-def test_an_answer_wanted_more_comes_back_and_the_newcomer_goes(loader: Any) -> None:
-    setup = Setup(loader, cache=MemoryCache(max_entries=2))
-    setup.ask("war", "war", "war", "sea", "sea", "end")
-    assert setup.ask("war") == [True]
-    done = setup.optimizer.statistics()
-    assert (done["turned_away"], done["brought_back"], done["searches"]) == (1, 1, 7)
-
-
-def test_an_answer_brought_back_does_not_outlive_its_time(loader: Any, clock: Any) -> None:
-    setup = Setup(
-        loader,
-        cache=MemoryCache(max_entries=2, ttl_seconds=100, clock=clock),
-        clock=clock,
-        max_factor=1.0,
-        min_factor=1.0,
-    )
-    setup.ask("war", "war", "war")
-    clock.pass_by(60)
-    setup.ask("sea", "sea", "end")
-    assert setup.ask("war") == [True]
-    clock.pass_by(41)
-    assert setup.ask("war") == [False]
-
-
-def test_what_is_asked_much_lives_longer_within_bounds(loader: Any, clock: Any) -> None:
-    setup = Setup(loader, clock=clock, max_factor=2.0, half_life_searches=50)
-    for word in WORDS[2:]:
-        setup.ask(word, *["war"] * 3)
-    setup.cache.delete(setup.engine.answer_key(search("war")))
-    setup.ask("war", "love house")
-    described = setup.cache.describe(setup.engine.answer_key(search("war")))
-    assert described is not None
-    assert described.ttl == 200
-    rare = setup.cache.describe(setup.engine.answer_key(search("love house")))
-    assert rare is not None
-    assert 50 <= rare.ttl < 100
 
 
 def test_terms_that_are_asked_more_than_before_are_seen_to_rise(loader: Any) -> None:
@@ -342,6 +254,67 @@ def test_a_scorer_that_is_missing_or_fails_is_an_error_of_ours(loader: Any) -> N
             setup.optimizer.reached_records([{"t": "war"}])
         loader.databases["db"].append({"id": 0, "t": "x"})
         assert setup.optimizer.invalidate_records("db", []).reached == 1
+
+
+def test_a_foreign_cache_that_fails_is_bypassed_counted_and_logged(
+    loader: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    foreign = Foreign()
+    setup = Setup(loader, cache=foreign, max_rewarmed=0)
+    setup.ask("war", "sea")
+    foreign.fails = True
+    with caplog.at_level(logging.WARNING):
+        assert setup.ask("war") == [False]
+        loader.databases["db"].append({"id": 80, "t": "war"})
+        report = setup.optimizer.invalidate_records("db", [])
+    assert (report.kept, report.considered) == (0, 0)
+    assert setup.optimizer.statistics()["cache_failures"] >= 2
+    assert "cache Foreign.get_cached_result failed; it was bypassed" in caplog.text
+    assert setup.engine.statistics().observer_failures == 0
+    foreign.fails = False
+    assert setup.engine.execute(search("war")).data[-1]["id"] == 80
+
+
+@pytest.mark.parametrize("rubbish", ["rubbish", 7, [1]])
+def test_rubbish_in_a_foreign_cache_is_no_answer(loader: Any, rubbish: object) -> None:
+    foreign = Foreign()
+    setup = Setup(loader, cache=foreign, max_rewarmed=0)
+    setup.ask("sea")
+    foreign.kept = dict.fromkeys(foreign.kept, rubbish)
+    loader.databases["db"].append({"id": 80, "t": "war"})
+    assert setup.optimizer.invalidate_records("db", []).considered == 0
+    assert setup.optimizer.statistics()["cache_failures"] == 1
+    assert setup.ask("sea", "sea") == [False, True]
+
+
+def test_a_foreign_cache_that_cannot_keep_what_is_carried_over_has_it_dropped(
+    loader: Any,
+) -> None:
+    class Full(Foreign):
+        def cache_result(self, query_hash: str, result: object, *more: Any, **named: Any) -> object:
+            if self.fails:
+                raise OSError("full")
+            return super().cache_result(query_hash, result, *more, **named)
+
+        def get_cached_result(self, query_hash: str, max_age: float | None = None) -> object:
+            return self.kept.get(query_hash)
+
+    full = Full()
+    setup = Setup(loader, cache=full, max_rewarmed=0)
+    setup.ask("sea")
+    full.fails = True
+    loader.databases["db"].append({"id": 80, "t": "war"})
+    report = setup.optimizer.invalidate_records("db", [])
+    assert (report.kept, report.unproven) == (0, 1)
+
+
+def test_a_cache_that_fails_to_drop_a_database_is_an_error_of_ours(loader: Any) -> None:
+    class Stuck(Foreign):
+        def invalidate_by_tags(self, tags: Any) -> int:
+            raise OSError("stuck")
+
+    with pytest.raises(CacheError, match=r"Stuck failed to drop the answers of 'db': OSError"):
+        SearchAwareCacheOptimizer(Stuck(), WordEngine()).invalidate_records("db", [])
 
 
 def test_searches_that_warm_are_not_learnt_from(loader: Any) -> None:

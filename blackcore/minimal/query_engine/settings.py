@@ -259,10 +259,16 @@ class SlowQueryLogSettings:
 class SearchAwareSettings:
     """How the cache follows what is searched for. Factors are parts of the usual, which is 1.0."""
 
-    half_life_searches: int = 700
+    half_life_searches: int = 300
     """After so many searches an old one counts for half."""
     term_share: float = 0.05
-    """What the interest in a search's rarest term adds to that in the search itself."""
+    """A text is wanted for what it was asked, and so much of what its rarest term was asked
+    besides."""
+    prior_searches: float = 10.0
+    """How a text is asked (filters, order) is judged by how all are, until it itself was asked
+    about so many times."""
+    compared_searches: int = 16
+    """Who leaves for a newcomer is the least wanted of so many, drawn by chance."""
     min_factor: float = 0.5
     """A search nobody asks for lives so much shorter, and counts for so much less cost;"""
     max_factor: float = 4.0
@@ -285,6 +291,8 @@ class SearchAwareSettings:
             self,
             (
                 "half_life_searches",
+                "prior_searches",
+                "compared_searches",
                 "min_factor",
                 "max_factor",
                 "ttl_seconds",

@@ -94,6 +94,7 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
         super().__init__(clock=clock, random=random)
         self._ttl_seconds = checked_positive("ttl_seconds", ttl_seconds)
         self._sizer = sizer
+        self._policy = policy
         self._counters = Counters()
         self._store = EntryStore(
             policy,
@@ -231,6 +232,11 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
             checked_bytes(max_size_mb),
             self._store.policy.max_entries if entries is None else entries,
         )
+
+    @property
+    def policy(self) -> CachePolicy:
+        """Who goes for want of room."""
+        return self._policy
 
     @property
     def max_bytes(self) -> int:

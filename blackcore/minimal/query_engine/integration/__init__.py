@@ -2,7 +2,8 @@
 
 from .coordination import StatusUpdate, read_status, refresh_metrics, update_agent_status
 from .query_log import LoggedQuestion, QueryLog, default_path
-from .search_aware import InvalidationReport, SearchAwareCacheOptimizer
+from .search_aware import SearchAwareCacheOptimizer
+from .search_updates import InvalidationReport
 from .warming import (
     CacheWarmer,
     QueryExecutor,

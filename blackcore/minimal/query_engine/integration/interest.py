@@ -1,14 +1,19 @@
-"""What is asked for lately: counts that fade with every further question."""
+"""How much each search is wanted: estimated from what is asked, of which old questions fade."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import QueryError
+from ..query.fingerprint import row_set_digest
 from ..search.words import parse
-from ..settings import SearchAwareSettings
+
+if TYPE_CHECKING:
+    from ..query import QuerySearch, StructuredQuery
+    from ..settings import SearchAwareSettings
 
 
 def terms_of(text: str) -> tuple[str, ...]:
@@ -21,6 +26,34 @@ def terms_of(text: str) -> tuple[str, ...]:
         return tuple(" ".join(phrase.words) for phrase in parse(text))
     except QueryError:  # no word of ours in it: a foreign engine may see some
         return (text,)
+
+
+class Wish(NamedTuple):
+    """A search as its parts, of which some are asked for again where the whole is not.
+
+    Attributes:
+        fingerprint: of the whole question.
+        terms: of its text.
+        way: all but the text: filters, order, weights.
+    """
+
+    fingerprint: str
+    terms: tuple[str, ...]
+    way: str
+
+
+def wish_of(query: StructuredQuery, search: QuerySearch) -> Wish:
+    """Return the parts of a searching question.
+
+    >>> from blackcore.minimal.query_engine import StructuredQuery
+    >>> asked = [StructuredQuery("films", search=text) for text in ("war", "peace")]
+    >>> one, other = [wish_of(query, query.search) for query in asked]
+    >>> one.terms, one.way == other.way
+    (('war',), True)
+    """
+    digest = row_set_digest(query.model_copy(update={"search": None}))
+    way = f"{digest} {search.min_score} {sorted((search.field_weights or {}).items())}"
+    return Wish(query.fingerprint, terms_of(search.text), way)
 
 
 @dataclass(slots=True)
@@ -70,6 +103,10 @@ class FadingCounts:
         count = self._counts.get(key)
         return 0.0 if count is None else count.recent * self._faded(now - count.asked_at)
 
+    def most(self, now: int) -> float:
+        """Return what a key would count that was asked at every tick, from 1 on to now."""
+        return (1 - self._faded(now)) / (1 - self._faded(1))
+
     def trend(self, key: Hashable, now: int) -> float:
         """Return how the interest changes: above 1.0 it rises, at 1.0 it is steady."""
         count = self._counts.get(key)
@@ -98,35 +135,57 @@ _SLOWER = 4
 
 
 class Interest:
-    """Which searches and which terms are asked for lately. Not thread-safe."""
+    """How often each search is to be expected. Not thread-safe.
+
+    A single search is asked too rarely to be counted alone. So its share of the searches for its
+    text is what it was so far, smoothed towards the share that its way of asking has among all
+    searches, as language models back off to shorter contexts (MacKay and Peto, "A hierarchical
+    Dirichlet language model", 1995). A text itself is worth what it was asked, or, where its terms
+    are asked in other texts too, a part of its rarest one.
+    """
 
     def __init__(self, settings: SearchAwareSettings) -> None:
         self._settings = settings
-        half_life = settings.half_life_searches
-        self.terms = FadingCounts(half_life=half_life, max_keys=settings.max_terms)
-        self.searches = FadingCounts(half_life=half_life, max_keys=settings.max_searches)
+        half_life, most = settings.half_life_searches, settings.max_searches
         self.now = 0
-        self._average = 1.0
+        self.terms = FadingCounts(half_life=half_life, max_keys=settings.max_terms)
+        self._texts = FadingCounts(half_life=half_life, max_keys=most)
+        self._searches = FadingCounts(half_life=half_life, max_keys=most)
+        self._ways = FadingCounts(half_life=half_life * _WAYS_FADE_SLOWER, max_keys=most)
+        self._usual = 1.0
 
-    def note(self, fingerprint: str, terms: Iterable[str]) -> None:
+    def note(self, wish: Wish) -> None:
         """Count one search."""
         self.now += 1
-        self.searches.add(fingerprint, self.now)
-        for term in terms:
+        self._searches.add(wish.fingerprint, self.now)
+        self._texts.add(wish.terms, self.now)
+        self._ways.add(wish.way, self.now)
+        for term in wish.terms:
             self.terms.add(term, self.now)
 
-    def of(self, fingerprint: str, terms: Iterable[str]) -> float:
-        """Return how much a search is asked for: itself, and, less, the rarest of its terms.
+    def of(self, wish: Wish) -> float:
+        """Return how much a search is wanted: how often it is to be expected, on one scale for all.
 
-        A search never asked before starts with what its terms bring along.
+        One never asked before starts with what its text, its terms and its way bring along.
         """
-        own = self.searches.value(fingerprint, self.now)
-        shared = min((self.terms.value(term, self.now) for term in terms), default=0.0)
-        return own + self._settings.term_share * shared
+        now, settings = self.now, self._settings
+        if not now:
+            return 0.0
+        text = self._texts.value(wish.terms, now)
+        rarest = min((self.terms.value(term, now) for term in wish.terms), default=0.0)
+        wanted = text + settings.term_share * max(0.0, rarest - text)
+        share_of_way = self._ways.value(wish.way, now) / self._ways.most(now)
+        prior = settings.prior_searches
+        own = self._searches.value(wish.fingerprint, now)
+        return wanted * (own + prior * share_of_way) / (text + prior)
 
-    def factor(self, fingerprint: str, terms: Iterable[str]) -> float:
+    def factor(self, wish: Wish) -> float:
         """Return the interest in a search in parts of the usual one, within the bounds."""
-        interest = self.of(fingerprint, terms)
-        self._average += (interest - self._average) / self._settings.half_life_searches
+        interest = self.of(wish)
+        self._usual += (interest - self._usual) / self._settings.half_life_searches
         low, high = self._settings.min_factor, self._settings.max_factor
-        return min(high, max(low, interest / self._average if self._average > 0 else 1.0))
+        return min(high, max(low, interest / self._usual if self._usual > 0 else 1.0))
+
+
+_WAYS_FADE_SLOWER = 8
+"""What is asked for changes sooner than how it is asked."""

@@ -2,67 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..answers import answer_tags
-from ..cache import CacheManager, MemoryCache, TaggedCacheManager
-from ..data import Answer, AnsweredQuery
-from ..errors import CacheError, QueryEngineError, SearchError
-from ..loaders.base import VersionedDataLoader
+from ..errors import SearchError
 from ..settings import SearchAwareSettings
-from .background import in_background, is_in_background
-from .carry_over import CarryOver, Verdict
-from .row_changes import row_changes
+from .background import is_in_background
+from .kept_answers import KeptAnswers
+from .search_keeping import SearchKeeping
 from .search_reach import SearchReach
-from .tracked_searches import Base, TrackedSearch, TrackedSearches
+from .search_updates import InvalidationReport, SearchUpdate
+from .tracked_searches import TrackedSearches
 
 if TYPE_CHECKING:
-    from ..cache import EvictionCause
-    from ..data import Records
+    from ..cache import CacheManager
+    from ..data import AnsweredQuery
     from ..engine import QueryEngine
     from ..loaders.base import Record
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvalidationReport:
-    """What an update of records did to the cached searches of their database.
-
-    Attributes:
-        changed_rows: rows that are not what they were.
-        considered: cached searches that were looked at.
-        kept: of these, still right, and kept as they were.
-        reranked: of these, kept with their rows in the order of new scores.
-        reached: of these, dropped because they find a changed record.
-        unproven: of these, dropped because nobody can say that they are still right.
-        rewarmed: of the dropped, answered anew.
-        elapsed_seconds: with loading, comparing and re-warming.
-    """
-
-    changed_rows: int = 0
-    considered: int = 0
-    kept: int = 0
-    reranked: int = 0
-    reached: int = 0
-    unproven: int = 0
-    rewarmed: int = 0
-    elapsed_seconds: float = 0.0
 
 
 class SearchAwareCacheOptimizer:
     """Learns what is searched for, and keeps the answers to that longer.
 
-    - A search's interest is how often it, and the rarest of its terms, were asked lately. When an
-      answer had to leave for a less wanted one, it comes back and the other goes. The answers to
-      what is asked more than usual count for more cost and live longer, within bounds; so the
-      cache's `compute_seconds_saved` counts them for more than they took.
+    - How much a search is wanted is estimated from how often it, its text, its terms and its way
+      of asking (filters, order, weights) were asked lately. When an answer had to leave that is
+      wanted more than others, it comes back and the least wanted goes. The answers to what is asked
+      more than usual count for more cost and live longer, within bounds; so the cache's
+      `compute_seconds_saved` counts them for more than they took.
     - `invalidate_records` keeps, through an update, the answers that are provably still right.
 
     It learns from an engine it is attached to, whose cache must be the one given; of a cache that
@@ -93,17 +62,15 @@ class SearchAwareCacheOptimizer:
         settings: SearchAwareSettings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not isinstance(cache, CacheManager):
-            raise CacheError(
-                f"{type(cache).__name__} is not a cache; it needs the methods get_cached_result, "
-                "cache_result and get_statistics"
-            )
         self.cache = cache
         self.settings = settings or SearchAwareSettings()
-        self._reach = SearchReach(search_engine)
         self._clock = clock
+        self._kept = KeptAnswers(cache, ttl_seconds=self.settings.ttl_seconds, clock=clock)
+        self._reach = SearchReach(search_engine)
         self._tracked = TrackedSearches(self.settings, clock)
-        self._thread = _OfThread()
+        self._keeping = SearchKeeping(
+            self._tracked, self._kept, self.settings, clock=clock, count=self._count
+        )
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._engine: QueryEngine | None = None
@@ -128,8 +95,8 @@ class SearchAwareCacheOptimizer:
         self._engine = engine
         self._reach = SearchReach(ours, engine.settings.search)
         self._endings = [engine.add_observer(self)]
-        if isinstance(self.cache, MemoryCache):
-            self._endings.append(self.cache.add_listener(self._left))
+        if self._kept.memory is not None:
+            self._endings.append(self._kept.memory.add_listener(self._keeping.note_left))
         return self.detach
 
     def detach(self) -> None:
@@ -140,27 +107,11 @@ class SearchAwareCacheOptimizer:
 
     def answered(self, event: AnsweredQuery) -> None:
         """Learn from one answer, and see to it that what is wanted more stays in the cache."""
-        victims = self._thread.take_victims()
-        engine, query = self._engine, event.query
-        if query.search is None or is_in_background() or engine is None:
+        engine = self._engine
+        if event.query.search is None or is_in_background() or engine is None:
+            self._keeping.thread.take_victims()
             return
-        key = engine.answer_key(query)
-        if f"@{event.version}" not in key:
-            return  # a newer version came in between
-        if self._tracked.needs_base(query.database, event.version):
-            records = engine.records(query.database)
-            if records.version == event.version:
-                self._tracked.note_version(records)
-        known = self._tracked.by_key(key)
-        if known is None or not event.from_cache:
-            cost = self._tracked.cost_of(query) if event.from_cache else event.elapsed_ns / 1e9
-            known = self._tracked.track(
-                query, key=key, version=event.version, cost_seconds=cost, ttl=self._ttl(key)
-            )
-        self._tracked.asked(known)
-        self._count("searches")
-        if not event.from_cache:
-            self._settle(known, victims)
+        self._keeping.learn(event, engine)
 
     def trending(self, limit: int = 10) -> list[tuple[str, float]]:
         """Return the terms asked most lately, with how the interest in each changes.
@@ -192,9 +143,19 @@ class SearchAwareCacheOptimizer:
         return sorted((pair for pair in scored if pair[1] > 0), key=lambda pair: -pair[1])
 
     def statistics(self) -> Mapping[str, int]:
-        """Return what was done so far: searches seen, answers brought back, turned away, kept."""
+        """Return what was done so far, by name; what never happened is not there.
+
+        `searches` seen, answers `brought_back` because they are wanted more, newcomers
+        `turned_away` for them, and of updates `kept`, `reranked`, `reached`, `unproven` and
+        `rewarmed` as in `InvalidationReport`; `cache_failures` of a foreign cache.
+        """
         with self._lock:
-            return dict(self._counts)
+            counts = {
+                "searches": self._tracked.seen,
+                **self._counts,
+                "cache_failures": self._kept.failures,
+            }
+        return {name: count for name, count in counts.items() if count}
 
     def invalidate_records(self, database: str, records: Iterable[Record]) -> InvalidationReport:
         """Load a database anew after an update; keep the cached searches that are still right.
@@ -212,207 +173,36 @@ class SearchAwareCacheOptimizer:
 
         Raises:
             LoaderError: the database cannot be loaded anew; its old answers are dropped.
+            CacheError: there is no engine, and the cache cannot drop answers by tag.
         """
         start = self._clock()
-        given = list(records)
         engine, base = self._engine, self._tracked.base(database)
         if engine is None or base is None:
-            self._drop_all(database)
+            if engine is None:
+                self._kept.drop_database(database)
+            else:
+                engine.refresh(database)
             return InvalidationReport(elapsed_seconds=self._clock() - start)
-        answers = self._answers_of(base)
-        current = self._reloaded(engine, base)
-        changes = row_changes(base.records.rows, current.rows, given)
-        self._reach.forget(base.records.rows)  # changed in place, they are another index
-        # the given ones count even where the rows do not show it
-        reaching = [*changes.before, *changes.after, *given]
-        carry = CarryOver(self._reach, changes, reaching, current)
-        dropped: list[TrackedSearch] = []
-        verdicts: Counter[str] = Counter()
-        for search, answer in answers:
-            verdict = self._carry(engine, carry, search, answer)
-            verdicts[verdict] += 1
-            if verdict in {"reached", "unproven"}:
-                dropped.append(search)
-        self._reach.forget(reaching)
-        rewarmed = self._rewarm(engine, dropped)
-        self._count(**verdicts, rewarmed=rewarmed)
-        return InvalidationReport(
-            changed_rows=changes.changed_rows,
-            considered=len(answers),
-            rewarmed=rewarmed,
-            elapsed_seconds=self._clock() - start,
-            **verdicts,
+        update = SearchUpdate(
+            engine,
+            self._reach,
+            self._tracked,
+            self._kept,
+            thread=self._keeping.thread,
+            settings=self.settings,
+            clock=self._clock,
         )
-
-    def _settle(self, newcomer: TrackedSearch, victims: list[tuple[TrackedSearch, Answer]]) -> None:
-        """Bring back who is wanted more than the newcomer that he had to leave for."""
-        interest = self._tracked.interest(newcomer)
-        now = self._clock()
-        worthier = [
-            (search, answer)
-            for search, answer in victims
-            if search.expires_at > now and self._tracked.interest(search) > interest
-        ]
-        with self._thread.acting():
-            if worthier and isinstance(self.cache, MemoryCache):
-                self.cache.delete(newcomer.key)
-                for search, answer in worthier:
-                    self._keep(search, answer)
-                self._count(turned_away=1, brought_back=len(worthier))
-                return
-            factor = self._tracked.factor(newcomer)
-            kept = self._peek(newcomer.key)
-            if kept is not None and factor != 1.0:
-                self._keep(self._retracked(newcomer, self._ttl(newcomer.key) * factor), kept)
-
-    def _retracked(self, search: TrackedSearch, ttl: float) -> TrackedSearch:
-        return self._tracked.track(
-            search.query,
-            key=search.key,
-            version=search.version,
-            cost_seconds=search.cost_seconds,
-            ttl=ttl,
+        report = update.run(base, list(records))
+        self._count(
+            kept=report.kept,
+            reranked=report.reranked,
+            reached=report.reached,
+            unproven=report.unproven,
+            rewarmed=report.rewarmed,
         )
-
-    def _keep(self, search: TrackedSearch, answer: Answer) -> None:
-        tags = answer_tags(search.query.database, search.version)
-        ttl = search.expires_at - self._clock()
-        if isinstance(self.cache, MemoryCache):
-            cost = search.cost_seconds * self._tracked.factor(search)
-            self.cache.set(search.key, answer, ttl, tags, cost)
-        else:
-            self.cache.cache_result(search.key, answer, ttl, tags)
-
-    def _ttl(self, key: str) -> float:
-        """Return how long the cache serves an entry; a time to live of its own where it is gone."""
-        if isinstance(self.cache, MemoryCache):
-            described = self.cache.describe(key)
-            if described is not None:
-                return described.ttl
-        return self.settings.ttl_seconds
-
-    def _peek(self, key: str) -> Answer | None:
-        if isinstance(self.cache, MemoryCache):
-            described = self.cache.describe(key)
-            found = None if described is None else described.result
-        else:
-            found = self.cache.get_cached_result(key)
-        return found if isinstance(found, Answer) else None
-
-    def _left(self, key: Hashable, value: object, cause: EvictionCause) -> None:
-        """Note what leaves the cache."""
-        search = self._tracked.by_key(key)
-        if search is None or not isinstance(value, Answer):
-            return
-        if cause == "capacity":
-            self._thread.note_victim(search, value)
-        elif cause == "invalidated":
-            self._tracked.let_go(key, value)
-
-    def _answers_of(self, base: Base) -> list[tuple[TrackedSearch, Answer]]:
-        found = {}
-        for search in self._tracked.of_version(base.records):
-            answer = self._peek(search.key)
-            if answer is not None:
-                found[search.query.fingerprint] = (search, answer)
-        return list({**base.let_go, **found}.values())
-
-    def _reloaded(self, engine: QueryEngine, base: Base) -> Records:
-        database = base.records.name
-        is_versioned = isinstance(engine.loader, VersionedDataLoader)
-        if not is_versioned or engine.records(database).version == base.records.version:
-            engine.refresh(database)
-        current = engine.records(database)
-        self._tracked.rebase(current)
-        return current
-
-    def _carry(
-        self, engine: QueryEngine, carry: CarryOver, search: TrackedSearch, answer: Answer
-    ) -> Verdict:
-        version = carry.records.version
-        try:
-            carried = carry.carried(search.query, answer)
-            key = engine.answer_key(search.query)
-        except QueryEngineError:
-            _log.warning("the answer to %r is dropped", search.query.search, exc_info=True)
-            return "unproven"
-        ttl = search.expires_at - self._clock()
-        if carried.answer is None or ttl <= 0 or f"@{version}" not in key:
-            return carried.verdict if carried.answer is None else "unproven"
-        carried.answer.ids.flags.writeable = False  # it is handed to every later caller
-        if self._peek(key) is None:  # or somebody asked meanwhile
-            tracked = self._tracked.track(
-                search.query, key=key, version=version, cost_seconds=search.cost_seconds, ttl=ttl
-            )
-            with self._thread.acting():
-                self._keep(tracked, carried.answer)
-        return carried.verdict
-
-    def _rewarm(self, engine: QueryEngine, dropped: list[TrackedSearch]) -> int:
-        end = self._clock() + self.settings.rewarm_seconds
-        wanted = sorted(dropped, key=self._tracked.interest, reverse=True)
-        rewarmed = 0
-        for search in wanted[: self.settings.max_rewarmed]:
-            if self._clock() >= end:
-                break
-            try:
-                with in_background(), self._thread.acting():
-                    engine.execute(search.query)
-                    key = engine.answer_key(search.query)
-                    version = engine.records(search.query.database).version
-            except QueryEngineError:
-                _log.warning("re-warming %r failed", search.query.search, exc_info=True)
-                continue
-            rewarmed += 1
-            self._tracked.track(
-                search.query,
-                key=key,
-                version=version,
-                cost_seconds=search.cost_seconds,
-                ttl=self._ttl(key),
-            )
-        return rewarmed
-
-    def _drop_all(self, database: str) -> None:
-        if self._engine is not None:
-            self._engine.refresh(database)
-        elif isinstance(self.cache, TaggedCacheManager):
-            self.cache.invalidate_by_tags([database])
-        else:
-            raise CacheError(
-                f"{type(self.cache).__name__} cannot drop the answers of {database!r}: it has no "
-                "invalidate_by_tags; attach an engine, or use a cache that has it"
-            )
+        return report
 
     def _count(self, *names: str, **counts: int) -> None:
         with self._lock:
             self._counts.update(names)
             self._counts.update(counts)
-
-
-class _OfThread(threading.local):
-    """Who had to leave the cache for what this thread has just kept."""
-
-    def __init__(self) -> None:
-        self._victims: list[tuple[TrackedSearch, Answer]] = []
-        self._acting = 0
-
-    def acting(self) -> _OfThread:
-        """Pass over who leaves inside: what is kept there is our own doing."""
-        return self
-
-    def __enter__(self) -> None:
-        self._acting += 1
-
-    def __exit__(self, *error: object) -> None:
-        self._acting -= 1
-
-    def note_victim(self, search: TrackedSearch, answer: Answer) -> None:
-        """Remember who had to leave."""
-        if not self._acting:
-            self._victims.append((search, answer))
-
-    def take_victims(self) -> list[tuple[TrackedSearch, Answer]]:
-        """Return who had to leave since the last time."""
-        victims, self._victims = self._victims, []
-        return victims

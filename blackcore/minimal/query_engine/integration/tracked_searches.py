@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .interest import Interest, terms_of
+from .interest import Interest, Wish, wish_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from ..query import StructuredQuery
     from ..settings import SearchAwareSettings
 
+K = TypeVar("K", bound="Hashable")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedSearch:
@@ -23,18 +26,24 @@ class TrackedSearch:
 
     Attributes:
         query: as last asked.
-        terms: of its text.
+        wish: what of it may be asked for again.
         key: that its answer is kept under.
         version: of the database it was answered from.
-        cost_seconds: what computing it took.
+        cost_seconds: what computing it took, undisturbed as far as is known.
+        weight_bytes: what its answer weighs in the cache.
+        ttl_seconds: what its answer may be served without more interest than usual.
+        kept_at: when that time began.
         expires_at: when its answer's time is over.
     """
 
     query: StructuredQuery
-    terms: tuple[str, ...]
+    wish: Wish
     key: str
     version: str
     cost_seconds: float
+    weight_bytes: int
+    ttl_seconds: float
+    kept_at: float
     expires_at: float
 
 
@@ -53,6 +62,48 @@ class Base:
     since: float | None = None
 
 
+class DrawableSet(Generic[K]):
+    """A set to draw from at random; each operation takes the same however many are in it.
+
+    >>> some = DrawableSet()
+    >>> for word in ("war", "peace", "end"):
+    ...     some.add(word)
+    >>> some.discard("war")
+    >>> sorted(set(some.draw(50)))
+    ['end', 'peace']
+    """
+
+    def __init__(self) -> None:
+        self._members: list[K] = []
+        self._places: dict[K, int] = {}
+        self._random = random.Random(0)  # noqa: S311 - no secret; the same runs end the same
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def add(self, member: K) -> None:
+        """Put in a member, if it is not there."""
+        if member not in self._places:
+            self._places[member] = len(self._members)
+            self._members.append(member)
+
+    def discard(self, member: K) -> None:
+        """Take out a member, if it is there."""
+        place = self._places.pop(member, None)
+        if place is None:
+            return
+        last = self._members.pop()
+        if place < len(self._members):
+            self._members[place] = last
+            self._places[last] = place
+
+    def draw(self, count: int) -> list[K]:
+        """Return up to so many members, each once: all where there are no more."""
+        if len(self._members) <= count:
+            return [*self._members]
+        return self._random.sample(self._members, count)
+
+
 class TrackedSearches:
     """What is known of the searches, and how much each is wanted. Thread-safe.
 
@@ -66,54 +117,111 @@ class TrackedSearches:
         self._interest = Interest(settings)
         self._searches: OrderedDict[str, TrackedSearch] = OrderedDict()
         self._by_key: dict[Hashable, TrackedSearch] = {}
+        self._kept: DrawableSet[str] = DrawableSet()
         self._bases: dict[str, Base] = {}
+
+    @property
+    def seen(self) -> int:
+        """How many searches were asked so far."""
+        return self._interest.now
 
     def by_key(self, key: Hashable) -> TrackedSearch | None:
         """Return the search whose answer is kept under a key."""
         return self._by_key.get(key)
 
-    def cost_of(self, query: StructuredQuery) -> float:
-        """Return what computing a search took when it was last computed; 0.0 where nobody knows."""
+    def cost_of(self, query: StructuredQuery, version: str) -> float | None:
+        """Return what computing a search of a version took; None where nobody knows."""
         known = self._searches.get(query.fingerprint)
-        return 0.0 if known is None else known.cost_seconds
+        return None if known is None or known.version != version else known.cost_seconds
 
     def track(
-        self, query: StructuredQuery, *, key: str, version: str, cost_seconds: float, ttl: float
+        self,
+        query: StructuredQuery,
+        *,
+        key: str,
+        version: str,
+        cost_seconds: float,
+        weight_bytes: int,
+        ttl: float,
     ) -> TrackedSearch:
-        """Note where the answer to a search is kept."""
+        """Note where the answer to a search is kept.
+
+        Args:
+            query: the search.
+            key: that its answer is kept under.
+            version: of the database it was answered from.
+            cost_seconds: what computing it took.
+            weight_bytes: what its answer weighs in the cache.
+            ttl: seconds for which its answer may be served, without more interest than usual.
+        """
         assert query.search is not None  # noqa: S101 - for the type checker; callers have looked
+        now = self._clock()
+        known = self._searches.get(query.fingerprint)
         search = TrackedSearch(
             query=query,
-            terms=terms_of(query.search.text),
+            wish=wish_of(query, query.search) if known is None else known.wish,
             key=key,
             version=version,
             cost_seconds=cost_seconds,
-            expires_at=self._clock() + ttl,
+            weight_bytes=weight_bytes,
+            ttl_seconds=ttl,
+            kept_at=now,
+            expires_at=now + ttl,
         )
         with self._lock:
             old = self._searches.pop(query.fingerprint, None)
-            if old is not None:
-                self._by_key.pop(old.key, None)
+            if old is not None and old.key != key:
+                self._forget_key(old.key)
             self._searches[query.fingerprint] = self._by_key[key] = search
+            self._kept.add(key)
             while len(self._searches) > self._settings.max_searches:
                 _, oldest = self._searches.popitem(last=False)
-                self._by_key.pop(oldest.key, None)
+                self._forget_key(oldest.key)
         return search
+
+    def prolonged(self, search: TrackedSearch, expires_at: float) -> TrackedSearch:
+        """Note another end of an answer's time."""
+        with self._lock:
+            if self._by_key.get(search.key) is search:
+                search = replace(search, expires_at=expires_at)
+                self._searches[search.query.fingerprint] = self._by_key[search.key] = search
+        return search
+
+    def _forget_key(self, key: str) -> None:
+        self._by_key.pop(key, None)
+        self._kept.discard(key)
+
+    def came(self, key: str) -> None:
+        """Note that the answer of a tracked search is in the cache."""
+        with self._lock:
+            if key in self._by_key:
+                self._kept.add(key)
+
+    def left(self, key: str) -> None:
+        """Note that the answer of a search is not in the cache any more."""
+        with self._lock:
+            self._kept.discard(key)
+
+    def draw_kept(self, count: int) -> list[TrackedSearch]:
+        """Return up to so many of the searches whose answers are in the cache, by chance."""
+        with self._lock:
+            drawn = self._kept.draw(count)
+            return [self._by_key[key] for key in drawn if key in self._by_key]
 
     def asked(self, search: TrackedSearch) -> None:
         """Count a search as asked once."""
         with self._lock:
-            self._interest.note(search.query.fingerprint, search.terms)
+            self._interest.note(search.wish)
 
     def interest(self, search: TrackedSearch) -> float:
         """Return how much a search is wanted."""
         with self._lock:
-            return self._interest.of(search.query.fingerprint, search.terms)
+            return self._interest.of(search.wish)
 
     def factor(self, search: TrackedSearch) -> float:
         """Return how much a search is wanted in parts of the usual, within bounds."""
         with self._lock:
-            return self._interest.factor(search.query.fingerprint, search.terms)
+            return self._interest.factor(search.wish)
 
     def highest_terms(self, limit: int) -> list[tuple[str, float, float]]:
         """Return the terms asked most lately, each with how much, and how that changes."""
