@@ -62,7 +62,7 @@ class CostModel:
             statistics: of its fields.
             surviving: the fraction of rows that is still in question.
         """
-        if isinstance(condition, QueryFilter):
+        if not condition.is_group:
             return self._filter_ways(condition, statistics, surviving)
         return self._group_ways(condition, statistics, surviving)
 
@@ -90,7 +90,7 @@ class CostModel:
         The rank of a member is its cost by the rows that it decides: those it leaves out of an AND,
         those it lets into an OR. The least goes first.
         """
-        if isinstance(condition, QueryFilter) or not condition.filters:
+        if not condition.is_group or not condition.filters:
             return condition
         members = [self.arranged(m, statistics, surviving) for m in condition.filters]
         ranks = [
@@ -106,7 +106,7 @@ class CostModel:
 
     def rows_ns(self, condition: Condition, statistics: TableStatistics) -> float:
         """Return what looking at all the dicts costs."""
-        if not isinstance(condition, QueryFilter):
+        if condition.is_group:
             return sum(self.rows_ns(member, statistics) for member in condition.filters)
         known = statistics.fields.get(condition.field)
         is_walk = "." in condition.field

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
+from ..query import Condition, FilterGroup, QueryOperator
 from ..query.operators import ORDERINGS
 
 EVERYTHING = FilterGroup("and", ())
@@ -28,7 +28,7 @@ def is_nothing(condition: Condition) -> bool:
 
 
 def _is_constant(condition: Condition, mode: str) -> bool:
-    if isinstance(condition, QueryFilter) or condition.filters:
+    if not condition.is_group or condition.filters:
         return False
     return (condition.mode == mode) != condition.negate
 
@@ -45,6 +45,6 @@ def joined(mode: Literal["and", "or"], members: Iterable[Condition]) -> Conditio
 
 def members_of(condition: Condition, mode: str) -> tuple[Condition, ...]:
     """Return what a condition joins by a mode: the members of such a group, else itself."""
-    if isinstance(condition, FilterGroup) and condition.mode == mode and not condition.negate:
+    if condition.is_group and condition.mode == mode and not condition.negate:
         return condition.filters
     return (condition,)

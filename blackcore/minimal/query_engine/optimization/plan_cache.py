@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from ..query import Condition, QueryFilter, QueryOperator
+from ..query import Condition, QueryOperator
 from ..query.patterns import compile_pattern
 from .plan import FilterStage
 from .statistics import QueryStatistics
@@ -91,7 +91,7 @@ def shape_of(
 
 
 def _condition_shape(condition: Condition) -> Hashable:
-    if isinstance(condition, QueryFilter):
+    if not condition.is_group:
         operator, value = condition.operator, condition.value
         detail: object = type(value)
         if operator is QueryOperator.REGEX:

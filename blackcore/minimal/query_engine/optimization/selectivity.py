@@ -39,7 +39,7 @@ _COUNTED_MEMBERS = 1_000
 
 def selectivity(condition: Condition, statistics: TableStatistics) -> float:
     """Return the estimated fraction of all rows that a condition holds for, 0.0 to 1.0."""
-    if isinstance(condition, QueryFilter):
+    if not condition.is_group:
         known = statistics.fields.get(condition.field)
         return UNKNOWN_SELECTIVITY if known is None else filter_selectivity(condition, known)
     members = condition.filters
@@ -64,7 +64,7 @@ def conjunction(
     by_field: dict[str, list[int]] = {}
     alone: list[float] = []
     for position, condition in enumerate(conditions):
-        if isinstance(condition, QueryFilter):
+        if not condition.is_group:
             by_field.setdefault(condition.field, []).append(position)
         else:
             alone.append(fractions[position])
@@ -86,7 +86,7 @@ def disjunction(conditions: Sequence[Condition], fractions: Sequence[float]) -> 
     by_value: dict[str, float] = {}
     missed: list[float] = []
     for condition, fraction in zip(conditions, fractions, strict=True):
-        if isinstance(condition, QueryFilter) and condition.operator in _VALUE_OPERATORS:
+        if not condition.is_group and condition.operator in _VALUE_OPERATORS:
             by_value[condition.field] = by_value.get(condition.field, 0.0) + fraction
         else:
             missed.append(1.0 - fraction)

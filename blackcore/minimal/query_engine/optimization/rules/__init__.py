@@ -69,6 +69,11 @@ CONDITION_RULES: Final[tuple[ConditionRule, ...]] = (
 )
 """Rules for conditions, in the order they are tried on a node, members before groups."""
 
+_FILTER_RULES: Final = frozenset(
+    {fold_case_once, simplify_operators, search_literals_plainly, search_prefixes}
+)
+"""Those for single filters, the others leave them as they are; and these leave groups."""
+
 ORDERING_RULES: Final[tuple[OrderingRule, ...]] = (
     drop_decided_keys,  # first: how the rows are found depends on whether there is a key
     take_top_rows,
@@ -92,7 +97,7 @@ def are_plain(conditions: Sequence[Condition]) -> bool:
     """
     paths = set()
     for condition in conditions:
-        if isinstance(condition, FilterGroup) or _can_be_simpler(condition):
+        if condition.is_group or _can_be_simpler(condition):
             return False
         paths.add(condition.field)
     return len(paths) == len(conditions)
@@ -135,31 +140,50 @@ def rewritten(
 def _fixed_point(
     root: Condition, rules: Sequence[ConditionRule], context: RuleContext
 ) -> tuple[Condition, tuple[RuleFired, ...]]:
-    fired: list[RuleFired] = []
+    rewriting = _Rewriting(rules, context)
     for _ in range(_MAX_PASSES):
-        before = len(fired)
-        root = _pass(root, rules, context, fired)
-        if len(fired) == before:
+        before = len(rewriting.fired)
+        root = rewriting.of(root)
+        if len(rewriting.fired) == before:
             break
-    return root, tuple(fired)
+    return root, tuple(rewriting.fired)
 
 
-def _pass(
-    node: Condition,
-    rules: Sequence[ConditionRule],
-    context: RuleContext,
-    fired: list[RuleFired],
-) -> Condition:
-    if isinstance(node, FilterGroup):
-        members = tuple(_pass(member, rules, context, fired) for member in node.filters)
+class _Rewriting:
+    """Passes over one tree of conditions, and what fired in them."""
+
+    def __init__(self, rules: Sequence[ConditionRule], context: RuleContext) -> None:
+        self._filter_rules = [rule for rule in rules if rule in _FILTER_RULES]
+        self._group_rules = [rule for rule in rules if rule not in _FILTER_RULES]
+        self._context = context
+        self._settled: dict[int, QueryFilter] = {}
+        self.fired: list[RuleFired] = []
+
+    def of(self, node: Condition) -> Condition:
+        """Return a node after one try of each rule on its members, then on itself."""
+        if not node.is_group:
+            return self._of_filter(node)
+        members = tuple([self.of(member) for member in node.filters])
         if any(new is not old for new, old in zip(members, node.filters, strict=True)):
             node = FilterGroup(node.mode, members, node.negate)
-    for rule in rules:
-        after = rule(node, context)
-        if after is not node and after != node:
-            fired.append(RuleFired(rule.__name__, node, after))
-            node = after
-    return node
+        return self._tried(node, self._group_rules)
+
+    def _of_filter(self, node: QueryFilter) -> Condition:
+        """What no rule changes in a filter does not change in the next pass either."""
+        if id(node) in self._settled:
+            return node
+        after = self._tried(node, self._filter_rules)
+        if after is node:
+            self._settled[id(node)] = node
+        return after
+
+    def _tried(self, node: Condition, rules: Sequence[ConditionRule]) -> Condition:
+        for rule in rules:
+            after = rule(node, self._context)
+            if after is not node and after != node:
+                self.fired.append(RuleFired(rule.__name__, node, after))
+                node = after
+        return node
 
 
 def ordered(

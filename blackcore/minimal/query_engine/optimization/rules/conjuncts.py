@@ -16,13 +16,13 @@ def join_equalities(node: Condition, _context: RuleContext) -> Condition:
     >>> str(join_equalities(joined("or", either), RuleContext()))
     'a in (1, 2, 3)'
     """
-    if isinstance(node, QueryFilter) or node.negate or node.mode != "or":
+    if not node.is_group or node.negate or node.mode != "or":
         return node
     groups: dict[tuple[str, bool], list[object]] = {}
     others: list[Condition] = []
     joinable = 0
     for member in node.filters:
-        if isinstance(member, QueryFilter) and member.operator in EQUALITIES:
+        if not member.is_group and member.operator in EQUALITIES:
             joinable += 1
             values = groups.setdefault((member.field, member.case_sensitive), [])
             is_list = member.operator is QueryOperator.IN and isinstance(member.value, tuple)
@@ -48,11 +48,11 @@ def merge_conjuncts(node: Condition, context: RuleContext) -> Condition:
     >>> merge_conjuncts(joined("and", never), RuleContext()) is NOTHING
     True
     """
-    if isinstance(node, QueryFilter) or node.negate or node.mode != "and":
+    if not node.is_group or node.negate or node.mode != "and":
         return node
     by_field: dict[str, list[QueryFilter]] = {}
     for member in node.filters:
-        if isinstance(member, QueryFilter) and context.is_single_valued(member.field):
+        if not member.is_group and context.is_single_valued(member.field):
             by_field.setdefault(member.field, []).append(member)
     replaced: dict[int, Condition | None] = {}
     for filters in by_field.values():

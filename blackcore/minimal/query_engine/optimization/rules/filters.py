@@ -18,7 +18,7 @@ def fold_case_once(node: Condition, _context: RuleContext) -> Condition:
     >>> str(fold_case_once(QueryFilter("a", "gt", 5, False), RuleContext()))
     'a > 5'
     """
-    if not isinstance(node, QueryFilter) or node.case_sensitive:
+    if node.is_group or node.case_sensitive:
         return node
     if node.operator in (QueryOperator.REGEX, QueryOperator.FUZZY):
         return node
@@ -44,7 +44,7 @@ def simplify_operators(node: Condition, _context: RuleContext) -> Condition:
     >>> simplify_operators(QueryFilter("a", "between", [9, 1]), RuleContext()) is NOTHING
     True
     """
-    if not isinstance(node, QueryFilter):
+    if node.is_group:
         return node
     operator, value = node.operator, node.value
     if operator in _NULL_OF and value is None:
@@ -108,7 +108,7 @@ def literal_of(pattern: str) -> tuple[str, bool] | None:
 
 def _literal(node: Condition, context: RuleContext) -> tuple[QueryFilter, str, bool] | None:
     """Return the filter, its literal and whether it is anchored, where a plain one would do."""
-    if not isinstance(node, QueryFilter) or node.operator is not QueryOperator.REGEX:
+    if node.is_group or node.operator is not QueryOperator.REGEX:
         return None
     found = literal_of(str(node.value)) if node.case_sensitive else None
     if found is None or node.field not in context.texts:

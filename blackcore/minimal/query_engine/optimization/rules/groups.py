@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...query import Condition, FilterGroup, QueryFilter
+from collections import Counter
+
+from ...query import Condition, FilterGroup, QueryFilter, condition_fields
 from ...query.fingerprint import condition_text
 from ...query.operators import NEGATION_OF
 from ..logic import EVERYTHING, NOTHING, is_everything, is_nothing, joined, members_of
@@ -19,7 +21,7 @@ def push_negation_down(node: Condition, _context: RuleContext) -> Condition:
     >>> str(push_negation_down(negated, RuleContext()))
     '(a != 1 and not (b > 2))'
     """
-    if isinstance(node, QueryFilter) or not node.negate:
+    if not node.is_group or not node.negate:
         return node
     if len(node.filters) == 1 and isinstance(node.filters[0], QueryFilter):
         only = node.filters[0]
@@ -38,11 +40,11 @@ def flatten_groups(node: Condition, _context: RuleContext) -> Condition:
     >>> str(flatten_groups(FilterGroup("and", [QueryFilter("a", "eq", 1), inner]), RuleContext()))
     '(a == 1 and b == 2 and c == 3)'
     """
-    if isinstance(node, QueryFilter):
+    if not node.is_group:
         return node
     if node.negate:
         only = node.filters[0] if len(node.filters) == 1 else None
-        if isinstance(only, FilterGroup):
+        if only is not None and only.is_group:
             return ~only
         return node
     flat = [part for member in node.filters for part in members_of(member, node.mode)]
@@ -55,7 +57,7 @@ def fold_constants(node: Condition, _context: RuleContext) -> Condition:
     >>> str(fold_constants(FilterGroup("and", [QueryFilter("a", "eq", 1), NOTHING]), RuleContext()))
     '(no condition (or))'
     """
-    if isinstance(node, QueryFilter):
+    if not node.is_group:
         return node
     if not node.filters:
         return EVERYTHING if is_everything(node) else NOTHING
@@ -80,12 +82,29 @@ def drop_duplicates(node: Condition, _context: RuleContext) -> Condition:
     >>> str(drop_duplicates(FilterGroup("and", twice), RuleContext()))
     'a == 1'
     """
-    if isinstance(node, QueryFilter) or node.negate:
+    if not node.is_group or node.negate:
         return node
-    kept = {condition_text(member): member for member in reversed(node.filters)}
-    if len(kept) == len(node.filters):
+    texts = _related_texts(node)
+    if len(set(texts.values())) == len(texts):
         return node
-    return joined(node.mode, [m for m in node.filters if kept[condition_text(m)] is m])
+    first = {text: position for position, text in reversed(texts.items())}
+    kept = [
+        member
+        for position, member in enumerate(node.filters)
+        if position not in texts or first[texts[position]] == position
+    ]
+    return joined(node.mode, kept)
+
+
+def _related_texts(group: FilterGroup) -> dict[int, str]:
+    """Return the canonical texts, by position, of members that share a field with another."""
+    paths = [set(condition_fields(member)) for member in group.filters]
+    counts = Counter(path for of_member in paths for path in of_member)
+    return {
+        position: condition_text(group.filters[position])
+        for position, of_member in enumerate(paths)
+        if not of_member or any(counts[path] > 1 for path in of_member)
+    }
 
 
 def drop_complements(node: Condition, _context: RuleContext) -> Condition:
@@ -95,12 +114,19 @@ def drop_complements(node: Condition, _context: RuleContext) -> Condition:
     >>> is_everything(drop_complements(FilterGroup("or", both), RuleContext()))
     True
     """
-    if isinstance(node, QueryFilter) or node.negate:
+    if not node.is_group or node.negate:
         return node
-    texts = {condition_text(member) for member in node.filters}
-    for member in node.filters:
-        opposite = push_negation_down(flatten_groups(~member, _context), _context)
-        if condition_text(opposite) in texts:
+    texts = _related_texts(node)
+    if len(texts) < 2:  # noqa: PLR2004 - one has nothing to be the opposite of
+        return node
+    there = set(texts.values())
+    has_groups = any(member.is_group for member in node.filters)
+    for position in texts:
+        member = node.filters[position]
+        if not (has_groups or member.operator in NEGATION_OF):  # type: ignore[union-attr]  # all are filters
+            continue  # only a group is its opposite
+        opposite = flatten_groups(~member, _context)
+        if condition_text(push_negation_down(opposite, _context)) in there:
             return NOTHING if node.mode == "and" else EVERYTHING
     return node
 
@@ -113,7 +139,7 @@ def pull_common_factors(node: Condition, _context: RuleContext) -> Condition:
     >>> str(pull_common_factors(FilterGroup("or", branches), RuleContext()))
     '(a == 1 and (b == 1 or c == 1))'
     """
-    if isinstance(node, QueryFilter) or node.negate or node.mode != "or" or len(node.filters) < 2:  # noqa: PLR2004 - one branch has no other
+    if not node.is_group or node.negate or node.mode != "or" or len(node.filters) < 2:  # noqa: PLR2004 - one branch has no other
         return node
     branches = [{condition_text(m): m for m in members_of(b, "and")} for b in node.filters]
     common = set(branches[0]).intersection(*branches[1:])
