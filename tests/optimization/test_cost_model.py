@@ -74,6 +74,40 @@ def test_a_column_of_lists_costs_by_the_values_of_a_row(flights: Records) -> Non
     assert Way.COLUMN in ways(flights, through_lists)
 
 
+def test_fields_of_lists_have_columns_too_that_cost_by_their_values(flights: Records) -> None:
+    condition = field("crew.name") == "Ann"
+    cold = ways(flights, condition)
+    assert set(cold) == {Way.ROWS, Way.COLUMN, Way.SURVIVORS, Way.DISTINCT}
+    long = Records("flights", [{"crew": row["crew"] * 9} for row in flights.rows])
+    assert ways(long, condition)[Way.SURVIVORS] > 2 * cold[Way.SURVIVORS]
+    flights.column_store.column("crew.name")
+    assert ways(flights, condition)[Way.COLUMN] < cold[Way.COLUMN] / 3
+    assert cheapest(flights, condition) in (Way.COLUMN, Way.DISTINCT)
+    tags = Records("d", [{"tags": ["a", "b"]} for _ in range(1_000)])
+    assert Way.COLUMN in ways(tags, field("tags").contains("a"))
+
+
+def test_no_column_is_offered_where_the_sample_shows_values_of_two_kinds() -> None:
+    mixed = Records("d", [{"a": n if n % 2 else "x", "b": {"c": 1}} for n in range(1_000)])
+    assert set(ways(mixed, field("a") == 1)) == {Way.ROWS}
+    assert set(ways(mixed, field("b") == 1)) == {Way.ROWS}
+
+
+def test_a_text_in_any_case_is_asked_of_the_specification_row_by_row(flights: Records) -> None:
+    exact, any_case = (field("note").contains("snow", case_sensitive=c) for c in (True, False))
+    assert ways(flights, any_case)[Way.ROWS] > 3 * ways(flights, exact)[Way.ROWS]
+
+
+def test_a_group_looks_only_at_rows_that_are_not_decided_yet(warm: Records) -> None:
+    rare, dear = field("distance") < 110, field("note").regex("l.*te")
+    alone = ways(warm, dear)[Way.SURVIVORS]
+    after_rare = ways(warm, FilterGroup("and", [rare, dear]))[Way.SURVIVORS]
+    assert after_rare < alone / 2
+    after_most = ways(warm, FilterGroup("or", [field("distance") > 110, dear]))[Way.SURVIVORS]
+    assert after_most < alone / 2
+    assert ways(warm, FilterGroup("or", [rare, dear]))[Way.SURVIVORS] > alone
+
+
 def test_a_column_not_made_yet_costs_its_making(flights: Records, warm: Records) -> None:
     cold = Records(flights.name, flights.rows)
     condition = field("distance") > 5

@@ -10,6 +10,7 @@ import pytest
 from blackcore.minimal.query_engine import (
     CostBasedOptimizer,
     ExecutionSettings,
+    FilterGroup,
     OptimizedQuery,
     QueryOptimizer,
     QueryPagination,
@@ -178,12 +179,130 @@ def test_groups_of_alternatives_are_one_stage(flights: Records) -> None:
 
 def test_other_costs_make_another_order(flights: Records) -> None:
     cheap_patterns = CostModel(
-        backtracking_ns=0.001, number_compare_ns=5_000.0, row_lookup_ns=1e6, scattered_lookup_ns=1e6
+        regex_ns=0.001, number_compare_ns=5_000.0, row_lookup_ns=1e6, scattered_lookup_ns=1e6
     )
-    filters = [SLOW, COMMON]
-    assert optimized(flights, asked(filters=filters)).filters == (COMMON, SLOW)
+    flights.column("note")
+    flights.column("distance")
+    pattern = field("note").regex("snow.*late")
+    filters = [pattern, COMMON]
+    assert optimized(flights, asked(filters=filters)).filters == (COMMON, pattern)
     turned = CostBasedOptimizer(cheap_patterns)
-    assert optimized(flights, asked(filters=filters), turned).filters == (SLOW, COMMON)
+    assert optimized(flights, asked(filters=filters), turned).filters == (pattern, COMMON)
+
+
+def test_alternatives_are_tried_by_what_they_cost_for_the_rows_they_let_in(
+    flights: Records,
+) -> None:
+    for path in ("note", "carrier", "distance"):
+        flights.column(path)
+    often, seldom = field("distance") > 200, field("distance") < 120
+    for given in permutations([DEAR, seldom, often]):
+        made = optimized(flights, asked(filters=[FilterGroup("or", given)])).filters[0]
+        assert made == FilterGroup("or", [often, seldom, DEAR])
+        both = optimized(flights, asked(filters=[~FilterGroup("and", [~each for each in given])]))
+        assert both.filters[0] == FilterGroup("or", [often, seldom, DEAR])
+    kept = CostBasedOptimizer(keep_order=True)
+    either = FilterGroup("or", [DEAR, seldom, often])
+    assert optimized(flights, asked(filters=[either]), kept).filters == (either,)
+
+
+def test_alternatives_that_are_cheaper_or_let_in_more_move_forward(flights: Records) -> None:
+    pattern, near = field("note").regex("snow.*late"), field("distance") < 2_000
+    for path in ("note", "distance"):
+        flights.column(path)
+    either = asked(filters=[pattern | near])
+    assert optimized(flights, either).filters[0] == (near | pattern)
+    turned = CostBasedOptimizer(CostModel(regex_ns=0.001, number_compare_ns=5_000.0))
+    assert optimized(flights, either, turned).filters[0] == (pattern | near)
+    rarely = field("distance") < 101
+    wide = asked(filters=[rarely | field("note").contains("e")])
+    assert optimized(flights, wide).filters[0] == (field("note").contains("e") | rarely)
+
+
+@pytest.mark.parametrize("row_count", [100, 6_000])
+def test_patterns_that_may_be_slow_go_last_wherever_they_stand(
+    flights: Records, row_count: int
+) -> None:
+    some = Records("flights", flights.rows[:row_count])
+    common = field("note").contains("e")
+    for given in permutations([SLOW, common, DEAR]):
+        assert optimized(some, asked(filters=given)).filters[-1] == SLOW
+        last = optimized(some, asked(filters=[FilterGroup("or", given)])).filters[0]
+        assert isinstance(last, FilterGroup)
+        assert last.filters[-1] == SLOW
+    hidden = SLOW | RARE
+    assert optimized(some, asked(filters=[hidden, common, DEAR])).filters[-1] == (RARE | SLOW)
+
+
+def test_a_cost_tells_what_each_stage_adds(flights: Records) -> None:
+    query = asked(filters=[COMMON, RARE], sort_fields=[SortField("id")])
+    cost = OPTIMIZER.estimate_cost(query, gather(flights, ["carrier", "distance"]))
+    assert [stage.name for stage in cost.stages] == [str(RARE), str(COMMON), "sort"]
+    assert [stage.kind for stage in cost.stages] == ["filter", "filter", "sort"]
+    assert sum(stage.nanoseconds for stage in cost.stages) == pytest.approx(cost.nanoseconds)
+    assert cost.stages[-1].rows == cost.rows
+    assert cost.stages[0].rows > cost.stages[1].rows
+
+
+def test_conditions_on_one_field_are_not_taken_for_independent(flights: Records) -> None:
+    band = asked(filters=[field("distance") > 1_400, field("distance") < 1_500])
+    truth = sum(1_400 < row["distance"] < 1_500 for row in flights.rows)
+    plan = optimized(flights, band).plan
+    assert plan.estimated_rows == pytest.approx(truth, rel=0.3)
+    first, second = plan.filter_stages
+    assert first.cost.rows * second.selectivity == pytest.approx(second.cost.rows)
+
+
+def known_plan(optimizer: CostBasedOptimizer, records: Records, *filters: Any) -> bool:
+    return optimized(records, asked(filters=filters), optimizer).plan.is_known
+
+
+def test_a_shape_seen_before_is_not_planned_anew(flights: Records) -> None:
+    small = Records("flights", flights.rows[:3_000])
+    optimizer = CostBasedOptimizer()
+    assert not known_plan(optimizer, small, field("id") > 5, RARE)
+    assert known_plan(optimizer, small, field("id") > 2_900, RARE)
+    assert not known_plan(optimizer, small, RARE, field("id") > 5)
+    assert not known_plan(optimizer, small, field("id") > 5.5, RARE)
+    assert not known_plan(optimizer, small, field("id") > 5, RARE, COMMON)
+
+
+def test_a_shape_is_that_of_values_that_leave_about_as_many_rows_in_a_larger_database(
+    flights: Records,
+) -> None:
+    optimizer = CostBasedOptimizer(settings=ExecutionSettings(planned_anew_from_rows=5_000))
+    assert not known_plan(optimizer, flights, field("id") > 3_500, DEAR)
+    assert known_plan(optimizer, flights, field("id") > 3_600, DEAR)
+    assert not known_plan(optimizer, flights, field("id") > 5_900, DEAR)
+    assert optimized(flights, asked(filters=[field("id") > 3_550, DEAR]), optimizer).filters == (
+        field("id") > 3_550,
+        DEAR,
+    )
+
+
+def test_a_look_around_is_a_shape_of_its_own(flights: Records) -> None:
+    small = Records("flights", flights.rows[:3_000])
+    optimizer = CostBasedOptimizer()
+    plain = field("note").regex("^(late|snow)")
+    assert not known_plan(optimizer, small, plain, COMMON)
+    made = optimized(small, asked(filters=[SLOW, COMMON]), optimizer)
+    assert not made.plan.is_known
+    assert made.filters == (COMMON, SLOW)
+
+
+def test_groups_have_shapes_too(flights: Records) -> None:
+    small = Records("flights", flights.rows[:3_000])
+    optimizer = CostBasedOptimizer()
+    assert not known_plan(optimizer, small, RARE | (field("id") < 5))
+    assert known_plan(optimizer, small, RARE | (field("id") < 7))
+    assert not known_plan(optimizer, small, RARE & (field("id") < 7))
+
+
+def test_a_shape_is_planned_anew_now_and_then(flights: Records) -> None:
+    small = Records("flights", flights.rows[:3_000])
+    optimizer = CostBasedOptimizer()
+    known = [known_plan(optimizer, small, field("id") > n) for n in range(500)]
+    assert 2 <= known.count(False) <= 5
 
 
 def test_statistics_alone_are_enough() -> None:
@@ -193,7 +312,7 @@ def test_statistics_alone_are_enough() -> None:
         assert set(made.filters) == {SLOW, RARE}
         assert made.plan.row_count == rows
     plan = OPTIMIZER.generate_execution_plan(query)
-    assert [stage.condition for stage in plan.filter_stages] == [SLOW, RARE]
+    assert [stage.condition for stage in plan.filter_stages] == [RARE, SLOW]
     statistics = QueryStatistics("flights", 10**6)
     assert OPTIMIZER.estimate_cost(query, statistics).nanoseconds > 0
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
 from ..query.operators import COMPLEMENT_OF
 from ..query.patterns import compile_pattern
+from ..query.values import Kind
 from .logic import RANGES
 from .plan import Way
 from .selectivity import selectivity
@@ -29,7 +30,7 @@ class CostModel:
     """
 
     rows_start_ns: float = 5_000.0
-    number_start_ns: float = 8_000.0
+    number_start_ns: float = 3_000.0
     codes_start_ns: float = 25_000.0
     series_start_ns: float = 40_000.0
     row_lookup_ns: float = 250.0
@@ -37,20 +38,20 @@ class CostModel:
     row_walk_ns: float = 1_200.0
     row_test_ns: float = 50.0
     spec_test_ns: float = 1_500.0
-    number_compare_ns: float = 0.6
-    string_compare_ns: float = 5.0
-    contains_ns: float = 25.0
-    regex_ns: float = 40.0
-    backtracking_ns: float = 1_500.0
-    fuzzy_ns_per_character: float = 10.0
-    casefold_ns: float = 60.0
-    gather_ns: float = 20.0
-    code_lookup_ns: float = 2.0
+    number_compare_ns: float = 0.15
+    string_compare_ns: float = 1.5
+    contains_ns: float = 17.0
+    regex_ns: float = 28.0
+    backtracking_ns: float = 400.0
+    fuzzy_ns_per_character: float = 2.0
+    casefold_ns: float = 35.0
+    gather_ns: float = 8.0
+    code_lookup_ns: float = 0.6
     extract_ns: float = 250.0
-    encode_ns: float = 100.0
+    encode_ns: float = 45.0
     expected_uses: float = 8.0
     sort_ns: float = 90.0
-    partition_ns: float = 8.0
+    partition_ns: float = 2.0
 
     def ways(
         self, condition: Condition, statistics: TableStatistics, surviving: float
@@ -88,14 +89,17 @@ class CostModel:
         """Return a condition with the members of its groups in the order that costs least.
 
         The rank of a member is its cost by the rows that it decides: those it leaves out of an AND,
-        those it lets into an OR. The least goes first.
+        those it lets into an OR. The least goes first; patterns that may be slow go last.
         """
         if not condition.is_group or not condition.filters:
             return condition
         members = [self.arranged(m, statistics, surviving) for m in condition.filters]
         ranks = [
-            min(self.ways(member, statistics, surviving).values())
-            / _decided(selectivity(member, statistics), condition.mode)
+            (
+                may_be_slow(member),
+                min(self.ways(member, statistics, surviving).values())
+                / _decided(selectivity(member, statistics), condition.mode),
+            )
             for member in members
         ]
         order = sorted(range(len(members)), key=ranks.__getitem__)
@@ -121,38 +125,34 @@ class CostModel:
         is_walk = "." in condition.field
         row_ns = self._row_ns(condition, known, surviving, is_walk=is_walk)
         ways = {Way.ROWS: self.rows_start_ns + surviving * rows * row_ns}
-        if known is None or (state is not None and state.kind is None):
+        if known is None or not _may_have_column(known, state):
             return ways
-        values = known.values_per_row
+        values = rows * known.values_per_row
         making = 0.0
         if state is None:
             # a field looked up before will be again: what was asked n times is asked n times more
             uses = self.expected_uses * (1 + statistics.row_passes.get(condition.field, 0))
-            making = rows * self._making_ns(is_walk=is_walk) * max(1.0, values) / uses
+            making = (rows * self._making_ns(is_walk=is_walk) + values * self.extract_ns) / uses
         value_ns, gather_ns = self._value_ns(condition, known)
+        if known.has_lists:
+            value_ns += self.code_lookup_ns  # which row a value belongs to
+            gather_ns += self.gather_ns
         if state is not None and state.has_codes and _is_answered_by_codes(condition):
             value_ns = gather_ns = self.number_compare_ns
             start = self.codes_start_ns
         else:
             start = self.series_start_ns if known.has_strings else self.number_start_ns
-        if known.has_lists:
-            value_ns = gather_ns = self.string_compare_ns * max(1.0, values)
-        ways[Way.COLUMN] = start + making + rows * value_ns
-        ways[Way.SURVIVORS] = start + making + surviving * rows * (value_ns + gather_ns)
+        ways[Way.COLUMN] = start + making + values * value_ns
+        ways[Way.SURVIVORS] = start + making + surviving * values * (value_ns + gather_ns)
         if known.has_strings or known.has_lists:
-            coding = self._coding_ns(state) * rows * values
+            coding = self._coding_ns(state) * values
             once = known.distinct_count * max(value_ns, self.row_test_ns)
-            ways[Way.DISTINCT] = (
-                self.series_start_ns
-                + making
-                + coding
-                + once
-                + surviving * rows * values * self.code_lookup_ns
-            )
+            looking_up = surviving * values * self.code_lookup_ns
+            ways[Way.DISTINCT] = self.series_start_ns + making + coding + once + looking_up
         return ways
 
     def _making_ns(self, *, is_walk: bool) -> float:
-        return self.extract_ns + (self.row_walk_ns if is_walk else 0.0)
+        return self.row_walk_ns if is_walk else 0.0
 
     def _coding_ns(self, state: ColumnState | None) -> float:
         if state is not None and state.has_codes:
@@ -170,7 +170,11 @@ class CostModel:
         scattered = 1.0 - surviving
         lookup = self.row_lookup_ns + scattered * (self.scattered_lookup_ns - self.row_lookup_ns)
         lookup += self.row_walk_ns if is_walk else 0.0
-        if is_walk or known is None:
+        if (
+            is_walk
+            or known is None
+            or not (condition.case_sensitive or condition.operator in _FOLDED_PLAINLY)
+        ):
             return lookup + self.spec_test_ns
         return lookup + max(self.row_test_ns, self._value_ns(condition, known)[0])
 
@@ -201,6 +205,27 @@ class CostModel:
         return rows * self.sort_ns
 
 
+def _may_have_column(known: FieldStatistics, state: ColumnState | None) -> bool:
+    """Return whether a field has a column, or its sampled values are of one kind that has."""
+    if state is not None:
+        return state.kind is not None
+    return len(known.kinds - _NULL) <= 1 and known.kinds <= _COLUMN_KINDS
+
+
+_NULL = frozenset({Kind.NULL})
+_COLUMN_KINDS = frozenset({Kind.BOOL, Kind.NUMBER, Kind.STRING, Kind.LIST, Kind.NULL})
+
+
+def may_be_slow(condition: Condition) -> bool:
+    """Return whether a condition runs a pattern that only its timeout bounds."""
+    if condition.is_group:
+        return any(may_be_slow(member) for member in condition.filters)
+    if condition.operator is not QueryOperator.REGEX:
+        return False
+    pattern = compile_pattern(str(condition.value), case_sensitive=condition.case_sensitive)
+    return not pattern.linear
+
+
 def rank(cost: float, fraction: float) -> float:
     """Return the rank of an AND-ed condition: what it costs by the rows that it leaves out."""
     return cost / _decided(fraction, "and")
@@ -209,6 +234,10 @@ def rank(cost: float, fraction: float) -> float:
 def _decided(fraction: float, mode: Literal["and", "or"]) -> float:
     """Return the fraction of rows that a condition decides for a group of its mode."""
     return max(1.0 - fraction if mode == "and" else fraction, 1e-9)
+
+
+_FOLDED_PLAINLY = frozenset({QueryOperator.EQUALS, QueryOperator.REGEX, QueryOperator.FUZZY})
+"""What a pass over the dicts does in any case without asking the specification value by value."""
 
 
 def _is_answered_by_codes(condition: QueryFilter) -> bool:

@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from ..errors import SettingsError, did_you_mean
 from ..query import Condition, StructuredQuery, condition_fields
 from ..settings import ExecutionSettings
-from .cost_model import CostModel, rank
+from .cost_model import CostModel, may_be_slow, rank
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .plan_cache import PlanCache, shape_of
@@ -59,7 +59,8 @@ class CostBasedOptimizer:
     """Orders AND-ed conditions by rank = cost / (1 - selectivity), the cheapest exclusion first.
 
     That order is optimal for independent conditions (Hellerstein and Stonebraker, SIGMOD 1993).
-    OR-ed ones go by cost / selectivity. Needs nothing but statistics; holds no state but plans of
+    OR-ed ones go by cost / selectivity. Patterns with look-around, which only their timeout bounds,
+    come last. Needs nothing but statistics; holds no state but plans of
     shapes seen before; thread-safe.
 
     Args:
@@ -187,6 +188,7 @@ class CostBasedOptimizer:
         statistics: QueryStatistics,
     ) -> tuple[FilterStage, ...]:
         """Return the stages, each chosen as the one of best rank given what survived so far."""
+        slow = [may_be_slow(condition) for condition in conditions]
         surviving = 1.0
         stages: list[FilterStage] = []
         chosen: list[int] = []
@@ -196,7 +198,7 @@ class CostBasedOptimizer:
                 position: self._priced(conditions[position], statistics, surviving)
                 for position in (left[:1] if self.keep_order else left)
             }
-            best = min(priced, key=lambda p: (rank(priced[p][0][1], fractions[p]), p))
+            best = min(priced, key=lambda p: (slow[p], rank(priced[p][0][1], fractions[p]), p))
             (way, price), *rejected = priced[best]
             left.remove(best)
             chosen.append(best)
@@ -223,7 +225,8 @@ class CostBasedOptimizer:
         prices = [self.cost_model.rows_ns(condition, statistics) for condition in conditions]
         order = list(range(len(conditions)))
         if not self.keep_order:
-            order.sort(key=lambda p: (rank(prices[p], fractions[p]), p))
+            slow = [may_be_slow(condition) for condition in conditions]
+            order.sort(key=lambda p: (slow[p], rank(prices[p], fractions[p]), p))
         surviving = 1.0
         stages = []
         for done, position in enumerate(order, 1):
@@ -240,12 +243,9 @@ _NOTHING_PROVEN = RuleContext()
 
 def _context(statistics: QueryStatistics) -> RuleContext:
     """Return what the statistics prove; estimates prove nothing."""
-    # a field has a column of another kind only where no list is on the way in any record
-    typed = {
-        path: state.kind
-        for path, state in statistics.columns.items()
-        if state.kind not in (None, "list")
-    }
+    # a field has a flat column only where no list is on the way in any record
+    columns = statistics.columns.items()
+    typed = {path: state.kind for path, state in columns if state.kind not in (None, "list")}
     known = statistics.fields
     exact = {path for path, each in known.items() if each.is_exact and not each.through_list}
     texts = {path for path, kind in typed.items() if kind == "string"}

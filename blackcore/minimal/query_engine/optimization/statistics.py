@@ -260,7 +260,10 @@ def _shown(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ColumnState:
-    """A field's column: its kind, None where rows have no one type, and whether it has codes."""
+    """A field's column: its kind, None where rows have no one type, and whether it has codes.
+
+    A "list" column holds the values of a path through lists, or the members of lists.
+    """
 
     kind: ColumnKind | None
     has_codes: bool = False

@@ -1,0 +1,148 @@
+"""The cost model of this machine, measured in less than a second.
+
+Each figure is the least of a few rounds over made-up values: what disturbs a measurement only makes
+it longer. Looks into the rows are measured with the processor's caches swept first, as they are
+found when a database is larger than those.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import compress
+from operator import gt
+
+import numpy as np
+import polars as pl
+import regex
+from rapidfuzz import fuzz, process
+
+from ..data import StringColumn
+from ..data.columns import cells_of, column_of
+from ..query import QueryOperator, holds
+from ..query.values import walk
+from .cost_model import CostModel
+
+_ROWS = 20_000
+_FEW = 2_000
+_MANY = 200_000
+_FIELDS = 16
+_SWEPT_BYTES = 48 * 1024 * 1024
+_WORDS = ("late", "snow", "gate", "crew", "fine")
+_ROUNDS = 4
+_BUDGET_NS = 700_000_000
+
+Clock = Callable[[], int]
+
+
+def calibrate(*, clock: Clock = time.perf_counter_ns) -> CostModel:
+    """Return the cost model of this machine, for `CostBasedOptimizer(calibrate())`.
+
+    Takes less than a second and some 100 MB for as long. On a busy machine all figures come out
+    high alike, which does not matter: plans depend on their ratios.
+
+    Args:
+        clock: nanoseconds, rising.
+    """
+    bench = _Bench(clock)
+    measured = bench.rows_figures() | bench.number_figures() | bench.text_figures()
+    # what a coarse clock sees nothing of keeps its default
+    return replace(CostModel(), **{name: figure for name, figure in measured.items() if figure > 0})
+
+
+class _Bench:
+    """Made-up rows, and what looking at a value costs in each way, in nanoseconds."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._deadline = clock() + _BUDGET_NS
+        self._dice = random.Random(1)  # noqa: S311 - the same values each time, no secret
+        self._texts = [" ".join(self._dice.choices(_WORDS, k=4)) for _ in range(_ROWS)]
+        names = [f"field {n}" for n in range(_FIELDS)]
+        self._rows: list[dict[str, object]] = [
+            dict.fromkeys(names, n + 0.5) | {"a": n / 2, "b": text, "c": {"d": n}}
+            for n, text in enumerate(self._texts)
+        ]
+        self._swept = np.zeros(_SWEPT_BYTES // 8)
+
+    def _ns(self, what: Callable[[], object], values: int = 1, *, sweep: bool = False) -> float:
+        """Return the least nanoseconds a value that some rounds took."""
+        best = float("inf")
+        for _ in range(_ROUNDS):
+            if sweep:
+                self._swept += 1.0
+            start = self._clock()
+            what()
+            now = self._clock()
+            best = min(best, now - start)
+            if now > self._deadline:
+                break
+        return best / values
+
+    def rows_figures(self) -> dict[str, float]:
+        """Return what looks into the dicts cost."""
+        rows = self._rows
+        cells = [row.get("a") for row in rows]
+        some = sorted(self._dice.sample(range(_ROWS), _FEW // 4))
+        few = rows[:_FEW]
+        compare = _greater_than(float(_FEW))
+        return {
+            "row_lookup_ns": self._ns(lambda: cells_of(rows, "a"), _ROWS, sweep=True),
+            "scattered_lookup_ns": self._ns(
+                lambda: cells_of([rows[i] for i in some], "a"), len(some), sweep=True
+            ),
+            "row_walk_ns": self._ns(lambda: [walk(row, "c.d") for row in few], _FEW),
+            "row_test_ns": self._ns(
+                lambda: list(compress(range(_ROWS), map(compare, cells))), _ROWS
+            ),
+            "spec_test_ns": self._ns(
+                lambda: [holds(QueryOperator.GT, cell, 5) for cell in cells[:_FEW]], _FEW
+            ),
+            "extract_ns": self._ns(lambda: column_of(*cells_of(rows, "b")), _ROWS, sweep=True),
+        }
+
+    def number_figures(self) -> dict[str, float]:
+        """Return what columns of numbers cost, and putting them in order."""
+        values = np.arange(_MANY) * 7919.0 % _MANY
+        one = values[:1]
+        codes = np.arange(_MANY) % 100
+        table = np.arange(100) % 2 == 0
+        return {
+            "number_start_ns": self._ns(lambda: np.count_nonzero(np.flatnonzero(np.less(one, 1)))),
+            "number_compare_ns": self._ns(lambda: np.less(values, 1), _MANY),
+            "code_lookup_ns": self._ns(lambda: table[codes], _MANY),
+            "sort_ns": self._ns(lambda: np.argsort(values, kind="stable"), _MANY),
+            "partition_ns": self._ns(lambda: np.partition(values, 100), _MANY),
+        }
+
+    def text_figures(self) -> dict[str, float]:
+        """Return what columns of strings cost."""
+        texts = self._texts
+        series = pl.Series(texts)
+        one, few = series[:1], texts[:_FEW]
+        ids = np.arange(0, _ROWS, 2, dtype=np.uint32)
+        look_around = regex.compile("(?=late)l.*fine")
+        characters = sum(map(len, few))
+        coded = StringColumn(series)
+        _ = coded.codes
+        fuzzy = self._ns(lambda: process.cdist([few[0]], few, scorer=fuzz.ratio))
+        return {
+            "series_start_ns": self._ns(lambda: one.str.contains("x").fill_null(value=False)),
+            "codes_start_ns": self._ns(lambda: coded.first_code("late")),
+            "string_compare_ns": self._ns(lambda: series == "late snow gate", _ROWS),
+            "contains_ns": self._ns(lambda: series.str.contains("fine", literal=True), _ROWS),
+            "regex_ns": self._ns(lambda: series.str.contains("sn[a-z]w"), _ROWS),
+            "backtracking_ns": self._ns(lambda: list(map(look_around.search, few)), _FEW),
+            "fuzzy_ns_per_character": fuzzy / characters,
+            "casefold_ns": self._ns(
+                lambda: series.str.to_lowercase().str.contains("fine", literal=True), _ROWS
+            ),
+            "gather_ns": self._ns(lambda: series.gather(ids), len(ids)),
+            "encode_ns": self._ns(lambda: StringColumn(series).codes, _ROWS),
+        }
+
+
+def _greater_than(bound: float) -> Callable[[object], bool]:
+    return lambda value: type(value) is float and gt(value, bound)
