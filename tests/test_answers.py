@@ -155,6 +155,38 @@ def test_a_cache_that_fails_to_give_is_bypassed_counted_and_logged_once(
     assert "it was bypassed" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "rubbish",
+    [
+        answer(0, 5),
+        answer(0, 1, 2, total=1),
+        answer(0, total=6),
+        answer(0, total=-1),
+        Answer(np.array([0], dtype=np.int64), 1),  # type: ignore[arg-type]  # rubbish
+        Answer(np.array([[0]], dtype=np.uint32), 1),
+        Answer([0], 1),  # type: ignore[arg-type]  # rubbish
+        Answer(np.array([0], dtype=np.uint32), "1"),  # type: ignore[arg-type]  # rubbish
+    ],
+)
+def test_an_answer_that_cannot_be_of_these_rows_is_rubbish_too(
+    rubbish: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = Monitor()
+    answers = answers_in(Shelf(get=rubbish), monitor)
+    assert answers.answer(QUERY, RECORDS, Asked(answer(2)))[0].ids.tolist() == [2]
+    assert not answers.holds(QUERY, RECORDS)
+    assert monitor.statistics({}, None).cache_failures > 0
+    assert "returned an Answer that cannot be of 5 rows; it was bypassed" in caplog.text
+
+
+@pytest.mark.parametrize("sound", [answer(), answer(4), answer(0, 1, total=5)])
+def test_an_answer_of_these_rows_is_taken_from_any_cache(sound: Answer) -> None:
+    answers = answers_in(Shelf(get=sound))
+    assert answers.answer(
+        QUERY.model_copy(update={"pagination": QueryPagination(1, 1)}), RECORDS, Asked()
+    ) == (sound, True)
+
+
 def test_a_cache_that_fails_to_keep_is_bypassed_and_counted(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -35,6 +35,7 @@ from blackcore.minimal.query_engine import (
     QueryPagination,
     QuerySearch,
     SearchError,
+    SettingsError,
     SortField,
     StructuredQuery,
     UnknownDatabaseError,
@@ -502,6 +503,12 @@ def test_a_cache_that_fails_never_changes_an_answer(given: Any) -> None:
     statistics = engine.statistics()
     assert statistics.cache_failures > 0
     assert str(statistics)
+
+
+def test_what_are_no_settings_is_refused() -> None:
+    settings: Any = {"cache": 5}
+    with pytest.raises(SettingsError, match=r"settings are dict; give EngineSettings\(...\)"):
+        over(settings=settings)
 
 
 def test_what_is_no_cache_is_refused_when_it_is_wired() -> None:

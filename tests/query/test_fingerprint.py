@@ -66,6 +66,14 @@ SAME: dict[str, tuple[str, str]] = {
     ),
     "int or float": (digest(A), digest(QueryFilter("a", "eq", 1.0))),
     "or Decimal": (digest(A), digest(QueryFilter("a", "eq", Decimal("1.0")))),
+    "Decimals in a list": (
+        digest(QueryFilter("a", "in", [1, 2.5, 3])),
+        digest(QueryFilter("a", "in", [Decimal(3), Decimal("2.50"), Decimal("1.0")])),
+    ),
+    "whole Decimals in a list": (
+        digest(QueryFilter("a", "in", [1, 2.0])),
+        digest(QueryFilter("a", "in", [Decimal("2.00"), Decimal(1)])),
+    ),
     "zero": (digest(QueryFilter("a", "eq", 0)), digest(QueryFilter("a", "eq", -0.0))),
     "deep inside": (
         digest(QueryFilter("a", "eq", {"x": [1, 2.0]})),

@@ -62,6 +62,9 @@ class AnswerCache:
                 "cache_result and get_statistics"
             )
 
+        # what it hands out is what was given to it; of another cache nobody knows
+        self._is_ours = type(self._cache) is MemoryCache
+
     def key(self, query: StructuredQuery, version: str) -> str:
         """Return the key of the answer to a query, for a version of its database."""
         key = f"{query.fingerprint}@{version}"
@@ -82,7 +85,7 @@ class AnswerCache:
         """
         key = self.key(query, records.version)
         stop = None if query.pagination is None else query.pagination.stop
-        kept = self._find(key)
+        kept = self._find(key, len(records))
         if kept is not None and kept.covers(stop):
             return kept, True
         wanted = query
@@ -110,7 +113,7 @@ class AnswerCache:
         """Compute an answer for everybody who waits for it, and keep it."""
         try:
             # somebody may have landed between our look and our lead
-            newer = self._peek(key)
+            newer = self._peek(key, len(records))
             if newer is not None and newer.covers(stop):
                 self._flights.land(flight, newer)
                 return newer, True
@@ -127,7 +130,7 @@ class AnswerCache:
         self._flights.land(flight, answer)
         return answer, False
 
-    def _find(self, key: str) -> Answer | None:
+    def _find(self, key: str, row_count: int) -> Answer | None:
         if self._cache is None:
             return None
         try:
@@ -135,21 +138,26 @@ class AnswerCache:
         except Exception as error:  # noqa: BLE001 - whatever a foreign cache raises, the answer is computed
             self._failed("get_cached_result", f"raised {error!r}")
             return None
-        if found is None or isinstance(found, Answer):
-            return found
-        self._failed("get_cached_result", f"returned {type(found).__name__}")
+        if found is None:
+            return None
+        name = type(found).__name__
+        if isinstance(found, Answer):
+            if self._is_ours or found.is_of(row_count):
+                return found
+            name = f"an {name} that cannot be of {row_count:,} rows"
+        self._failed("get_cached_result", f"returned {name}")
         return None
 
     def holds(self, query: StructuredQuery, records: Records) -> bool:
         """Return whether an answer is kept that covers the page asked for."""
-        found = self._peek(self.key(query, records.version))
+        found = self._peek(self.key(query, records.version), len(records))
         page = query.pagination
         return found is not None and found.covers(None if page is None else page.stop)
 
-    def _peek(self, key: str) -> Answer | None:
+    def _peek(self, key: str, row_count: int) -> Answer | None:
         """Return what is kept without counting a request, where the cache can do that."""
         if not isinstance(self._cache, MemoryCache):
-            return self._find(key)
+            return self._find(key, row_count)
         described = self._cache.describe(key)
         found = None if described is None else described.result
         return found if isinstance(found, Answer) else None

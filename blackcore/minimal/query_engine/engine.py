@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Unpack
 
 from .answers import AnswerCache
 from .data import Answer, QueryObserver, QueryResult, Records, RowIds, StageActual
-from .errors import OptimizerError, QueryDepthError, QueryError, SearchError
+from .errors import OptimizerError, QueryDepthError, QueryError, SearchError, SettingsError
 from .execution import Executor
 from .export import StreamingExporter
 from .loaders import DataLoader, JSONDataLoader
@@ -56,6 +56,7 @@ class QueryEngine:
 
     Raises:
         LoaderContractError: the loader lacks a method.
+        CacheError, SearchError, OptimizerError, SettingsError: what is given is none.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class QueryEngine:
         optimizer: QueryOptimizer | Literal[False] | None = None,
         settings: EngineSettings | None = None,
     ) -> None:
-        self.settings = settings or EngineSettings()
+        self.settings = _checked_settings(settings)
         self.loader = loader
         self.exporter = StreamingExporter(self.settings.export)
         self._databases = databases_of(loader)
@@ -322,6 +323,15 @@ class _Run:
             stages=self.stages,
             actuals=() if from_cache else self.actuals,
         )
+
+
+def _checked_settings(settings: EngineSettings | None) -> EngineSettings:
+    if settings is None or isinstance(settings, EngineSettings):
+        return settings or EngineSettings()
+    raise SettingsError(
+        f"settings are {type(settings).__name__}; give EngineSettings(...), whose parts are the "
+        "settings of each part"
+    )
 
 
 def _checked_optimizer(

@@ -90,10 +90,11 @@ def result_columns(
     if not len(ids):
         return None
     names = _first_keys(records) if select is None else select
+    made = records.columns
     columns: dict[str, Column] = {}
     for name in names:
         # a reader of Arrow streams may make a name up for one that is empty
-        column = records.columns.get(name) if name and isinstance(name, str) else None
+        column = made.get(name) if name and isinstance(name, str) else None
         if column is None or not _is_exact(records, name, column, select is not None):
             return None
         columns[name] = column

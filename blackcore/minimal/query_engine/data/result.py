@@ -8,6 +8,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from ..errors import MissingExtraError
@@ -53,6 +54,21 @@ class Answer:
     def covers(self, stop: int | None) -> bool:
         """Return whether the rows before a position (all of them for None) are there."""
         return self.is_complete or (stop is not None and stop <= len(self.ids))
+
+    def is_of(self, row_count: int) -> bool:
+        """Return whether this can be an answer over so many rows, as far as its parts tell.
+
+        To be asked of what comes from somewhere else; takes some microseconds, more for many rows.
+        """
+        ids: object = self.ids
+        return (
+            isinstance(ids, np.ndarray)
+            and ids.dtype == np.uint32
+            and ids.ndim == 1
+            and type(self.total_rows) is int
+            and len(ids) <= self.total_rows <= row_count
+            and (not len(ids) or int(ids.max()) < row_count)
+        )
 
     def cache_weight_bytes(self) -> int:
         """What the answer weighs in a cache."""

@@ -123,6 +123,9 @@ def _has_text(value: object) -> bool:
 def _members_text(members: Sequence[object]) -> str:
     """Return the canonical text of a list whose order does not matter."""
     kinds = set(map(type, members))
+    if Decimal in kinds:
+        members = [_plain_number(each) for each in members]
+        kinds = set(map(type, members))
     if kinds and kinds <= {int, float}:
         ordered = sorted(set(members))  # type: ignore[type-var]  # numbers
         whole = all(map(_is_whole, ordered)) if float in kinds else True
@@ -133,6 +136,13 @@ def _members_text(members: Sequence[object]) -> str:
     else:
         texts = set(map(canonical_text, members))
     return "".join(sorted(texts))
+
+
+def _plain_number(value: object) -> object:
+    """Return an int for a Decimal that is a small whole number, and any other value as it is."""
+    if isinstance(value, Decimal) and abs(value) <= _INT64_MAX and value == int(value):
+        return int(value)
+    return value
 
 
 def _is_whole(number: object) -> bool:
