@@ -148,7 +148,7 @@ class ExportSettings:
     """The most rows gathered ahead of a writer, whatever an export's ``chunk_size`` asks for."""
     chunk_bytes: int = 8 * 1024 * 1024
     """The same bound in bytes, as estimated: rows of large values are gathered fewer at a time."""
-    slice_rows: int = 1_000
+    slice_rows: int = 2_000
     """Rows formatted at a time."""
     shared_slice_rows: int = 200
     """The same beside an event loop, which cannot run while a slice is formatted."""

@@ -14,14 +14,12 @@ from .json_writer import array_encoder, json_array, json_lines, lines_encoder
 from .options import CsvOptions, JsonOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import polars as pl
+    from collections.abc import Callable, Iterable, Iterator
 
     from ..settings import ExportSettings
     from .atomic_file import Block
     from .progress import Tally
-    from .sources import Slice
+    from .sources import ColumnParts, Slice
 
 Format: TypeAlias = Literal["csv", "tsv", "json", "jsonl"]
 TextOptions: TypeAlias = CsvOptions | JsonOptions
@@ -103,21 +101,22 @@ def text_of(
     return json_array(slices, array_encoder(options), options, tally)
 
 
-def text_of_frame(
-    frame: pl.DataFrame,
-    parts: Iterable[pl.DataFrame],
+def text_of_columns(
+    columns: ColumnParts,
     chosen: Format,
     options: TextOptions,
     tally: Tally,
+    settings: ExportSettings,
+    pause: Callable[[], None],
 ) -> Iterator[Block]:
-    """Yield the text of all parts of a frame in pieces of whole rows, counted by the tally.
+    """Yield the text of all rows of a table in pieces of whole rows, counted by the tally.
 
     Raises:
         ExportValueError: a value that the format cannot hold.
     """
-    from .frames import frame_csv, frame_json_array, frame_json_lines
+    from .frames import columns_csv, columns_json_array, columns_json_lines
 
     if isinstance(options, CsvOptions):
-        return frame_csv(parts, frame, options, tally)
-    write = frame_json_lines if chosen == "jsonl" else frame_json_array
-    return write(parts, options, tally)
+        return columns_csv(columns, options, tally, settings, pause)
+    write = columns_json_lines if chosen == "jsonl" else columns_json_array
+    return write(columns, options, tally, settings, pause)

@@ -8,6 +8,7 @@ frame takes the way of rows.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -17,38 +18,80 @@ from .csv_cells import cell_maker
 from .csv_writer import CsvTable
 from .json_values import UnserializableError
 from .json_writer import array_encoder, json_array, json_lines, lines_encoder
+from .pipeline import paused
+from .sources import ArrowStream, ColumnParts, Slice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
+    from ..settings import ExportSettings
     from .atomic_file import Block
+    from .csv_columns import Cells
     from .options import CsvOptions, JsonOptions
     from .progress import Tally
-    from .sources import ArrowStream
 
 _INTEGERS = frozenset(
     {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64}
 )
 _SAME_IN_JSON = _INTEGERS | {pl.Boolean, pl.String, pl.Date, pl.Null}
-_ROWS_AT_ONCE = 500
 _PART_ROWS = 32_000  # fewer are slower: Polars formats a part on all cores
 _LARGE_FLOAT = 1e16
 _SMALL_FLOAT = 1e-4  # below this and from the large one on, floats are written with exponents
 """Between the two, every writer's shortest form of a 64-bit float is the same text."""
 
 
-def frame_of(data: ArrowStream) -> pl.DataFrame:
-    """Return the columns of an Arrow stream; those in memory are shared, not copied."""
-    return data if isinstance(data, pl.DataFrame) else pl.DataFrame(data)
+class FrameColumns:
+    """A frame, and the parts of it, which share its memory."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.columns = frame.columns
+        self.height = frame.height
+        self._frame = frame
+
+    def parts(self, most_rows: int) -> Iterator[pl.DataFrame]:
+        """Yield the frame in parts of at most so many rows."""
+        yield from self._frame.iter_slices(most_rows)
 
 
-def frame_parts(frame: pl.DataFrame, most_bytes: int) -> Iterator[pl.DataFrame]:
-    """Yield the frame in parts of about so many bytes at most, which share its memory."""
-    if not frame.height:
-        return
-    each_bytes = frame.estimated_size() / frame.height
-    rows = int(most_bytes / max(each_bytes, 1))
-    yield from frame.iter_slices(max(1, min(rows, _PART_ROWS)))
+class BatchColumns:
+    """Record batches that come one by one, and may be more than memory holds."""
+
+    height = None
+
+    def __init__(self, batches: Iterator[ArrowStream], columns: list[str]) -> None:
+        self.columns = columns
+        self._batches = batches
+
+    def parts(self, most_rows: int) -> Iterator[pl.DataFrame]:
+        """Yield the rows of each batch in parts of at most so many."""
+        for batch in self._batches:
+            yield from pl.DataFrame(batch).iter_slices(most_rows)
+
+
+def table_columns(data: ArrowStream) -> ColumnParts:
+    """Return the columns of a table; those in memory are shared, not copied."""
+    if isinstance(data, pl.DataFrame):
+        return FrameColumns(data)
+    names = getattr(getattr(data, "schema", None), "names", None)
+    if isinstance(data, Iterator) and isinstance(names, list):
+        return BatchColumns(data, names)
+    return FrameColumns(pl.DataFrame(data))
+
+
+def bounded_parts(columns: ColumnParts, most_bytes: int) -> Iterator[pl.DataFrame]:
+    """Yield the rows in parts of about so many bytes of text at most, none of them empty."""
+    for part in columns.parts(_PART_ROWS):
+        if part.height:
+            rows = int(most_bytes / _row_bytes(part))
+            yield from part.iter_slices(max(1, min(rows, _PART_ROWS)))
+
+
+def _row_bytes(part: pl.DataFrame) -> float:
+    """Return about how many bytes of text a row takes on the average."""
+    # the size of a slice of strings, as Polars estimates it, is that of all it was cut from
+    texts = [c.str.len_bytes().sum() for c in part.iter_columns() if c.dtype == pl.String]
+    others = part.select(pl.exclude(pl.String)).estimated_size()
+    return 8 * part.width + (sum(map(int, texts)) + others) / part.height
 
 
 class _Reused:
@@ -65,47 +108,64 @@ class _Reused:
             return bytes(view[cut : self._buffer.tell() - cut])
 
 
-def frame_csv(
-    parts: Iterable[pl.DataFrame], frame: pl.DataFrame, options: CsvOptions, tally: Tally
-) -> Iterator[bytes]:
-    """Yield the parts of the frame as CSV, in pieces of whole lines.
+def columns_csv(
+    columns: ColumnParts,
+    options: CsvOptions,
+    tally: Tally,
+    settings: ExportSettings,
+    pause: Callable[[], None],
+) -> Iterator[Block]:
+    """Yield the columns as CSV, in pieces of whole lines.
 
     Raises:
-        ExportOptionError: ``fieldnames`` names a column that the frame has not.
+        ExportOptionError: ``fieldnames`` names a column that there is not.
         ExportValueError: a value has no text.
     """
-    columns = _chosen_columns(frame, options)
-    table = CsvTable(columns, options)
-    native = options.quoting == "minimal" and len(columns) > 1
+    names = _chosen_columns(columns, options)
+    table = CsvTable(names, options)
+    native = options.quoting == "minimal" and len(names) > 1
     buffer = _Reused()
 
-    def encode(part: pl.DataFrame) -> bytes:
-        part = part.select(columns)
-        text = _polars_csv(part, options, buffer) if native else None
-        if text is not None:
-            return text
-        return b"".join(
-            table.lines(rows.rows(), tally.rows + number * _ROWS_AT_ONCE)
-            for number, rows in enumerate(part.iter_slices(_ROWS_AT_ONCE))
+    def pieces() -> Iterator[pl.DataFrame | list[Cells]]:
+        for part in bounded_parts(columns, settings.chunk_bytes):
+            chosen = part.select(names)
+            ready = _csv_ready(chosen, options) if native else None
+            if ready is not None:
+                yield ready
+            else:
+                yield from (some.rows() for some in chosen.iter_slices(settings.slice_rows))
+
+    def encode(piece: pl.DataFrame | list[Cells]) -> bytes:
+        if isinstance(piece, list):
+            return table.lines(piece, tally.rows)
+        return buffer.filled(
+            lambda out: piece.write_csv(
+                out,
+                include_header=False,
+                separator=options.delimiter,
+                line_terminator=options.line_end,
+                quote_char=options.quote,
+                null_value=options.null_text,
+            )
         )
 
-    return table.text(parts, encode, tally)
+    return table.text(paused(pieces(), pause), encode, tally)
 
 
-def _chosen_columns(frame: pl.DataFrame, options: CsvOptions) -> list[str]:
+def _chosen_columns(columns: ColumnParts, options: CsvOptions) -> list[str]:
     if options.fieldnames is None:
-        return frame.columns
+        return columns.columns
     for name in options.fieldnames:
-        if name not in frame.columns:
+        if name not in columns.columns:
             raise ExportOptionError(
                 f"CsvOptions.fieldnames names {name!r}, which the columns do not have; "
-                f"{did_you_mean(name, frame.columns)}"
+                f"{did_you_mean(name, columns.columns)}"
             )
     return list(options.fieldnames)
 
 
-def _polars_csv(part: pl.DataFrame, options: CsvOptions, buffer: _Reused) -> bytes | None:
-    """Return the part as Polars writes it, None where that cannot be what rows would give."""
+def _csv_ready(part: pl.DataFrame, options: CsvOptions) -> pl.DataFrame | None:
+    """Return the part as Polars writes it right, None where that can only be done by rows."""
     try:
         changed = _csv_columns(part, options)
     except UnserializableError:
@@ -113,16 +173,7 @@ def _polars_csv(part: pl.DataFrame, options: CsvOptions, buffer: _Reused) -> byt
     ready = part.with_columns(changed)
     if options.null_text and any(_has_empty(ready[c.name]) for c in changed):
         return None
-    return buffer.filled(
-        lambda out: ready.write_csv(
-            out,
-            include_header=False,
-            separator=options.delimiter,
-            line_terminator=options.line_end,
-            quote_char=options.quote,
-            null_value=options.null_text,
-        )
-    )
+    return ready
 
 
 def _csv_columns(part: pl.DataFrame, options: CsvOptions) -> list[pl.Series]:
@@ -169,40 +220,61 @@ def _plain_floats(column: pl.Series) -> bool:
     return plain.all() is True
 
 
-def frame_json_array(
-    parts: Iterable[pl.DataFrame], options: JsonOptions, tally: Tally
+def columns_json_array(
+    columns: ColumnParts,
+    options: JsonOptions,
+    tally: Tally,
+    settings: ExportSettings,
+    pause: Callable[[], None],
 ) -> Iterator[Block]:
-    """Yield the parts of a frame as one JSON array, in pieces of whole rows.
+    """Yield the columns as one JSON array, in pieces of whole rows.
 
     Raises:
         ExportValueError: a value has no JSON.
     """
     by_rows, buffer = array_encoder(options), _Reused()
 
-    def encode(part: pl.DataFrame, done_rows: int) -> memoryview:
-        if not _polars_can(part, options):
-            return by_rows(part.to_dicts(), done_rows)
-        return memoryview(buffer.filled(part.write_json, cut=1))
+    def encode(piece: pl.DataFrame | Slice, done_rows: int) -> Block:
+        if isinstance(piece, pl.DataFrame):
+            return buffer.filled(piece.write_json, cut=1)
+        return by_rows(piece, done_rows)
 
-    return json_array(parts, encode, options, tally)
+    pieces = paused(_json_pieces(columns, options, settings), pause)
+    return json_array(pieces, encode, options, tally)
 
 
-def frame_json_lines(
-    parts: Iterable[pl.DataFrame], options: JsonOptions, tally: Tally
+def columns_json_lines(
+    columns: ColumnParts,
+    options: JsonOptions,
+    tally: Tally,
+    settings: ExportSettings,
+    pause: Callable[[], None],
 ) -> Iterator[bytes]:
-    """Yield the parts of a frame as JSON, one row a line, in pieces of whole lines.
+    """Yield the columns as JSON, one row a line, in pieces of whole lines.
 
     Raises:
         ExportValueError: a value has no JSON.
     """
     by_rows, buffer = lines_encoder(options), _Reused()
 
-    def encode(part: pl.DataFrame, done_rows: int) -> bytes:
-        if not _polars_can(part, options):
-            return by_rows(part.to_dicts(), done_rows)
-        return buffer.filled(part.write_ndjson)
+    def encode(piece: pl.DataFrame | Slice, done_rows: int) -> bytes:
+        if isinstance(piece, pl.DataFrame):
+            return buffer.filled(piece.write_ndjson)
+        return by_rows(piece, done_rows)
 
-    return json_lines(parts, encode, options, tally)
+    pieces = paused(_json_pieces(columns, options, settings), pause)
+    return json_lines(pieces, encode, options, tally)
+
+
+def _json_pieces(
+    columns: ColumnParts, options: JsonOptions, settings: ExportSettings
+) -> Iterator[pl.DataFrame | Slice]:
+    """Yield parts as they are where Polars writes them right, others as short lists of rows."""
+    for part in bounded_parts(columns, settings.chunk_bytes):
+        if _polars_can(part, options):
+            yield part
+        else:
+            yield from (some.to_dicts() for some in part.iter_slices(settings.slice_rows))
 
 
 def _polars_can(part: pl.DataFrame, options: JsonOptions) -> bool:

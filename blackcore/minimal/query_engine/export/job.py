@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 from ..errors import ExportError, ExportOptionError
 from .atomic_file import Block
 from .csv_columns import columns_of
-from .formats import Format, TextOptions, text_of, text_of_frame
+from .formats import Format, TextOptions, text_of, text_of_columns
 from .options import CsvOptions
 from .pipeline import Stopped, paused
 from .progress import ExportProgress, Tally
 from .sources import (
     ArrowStream,
     BuiltColumns,
+    ColumnParts,
     Question,
     Rows,
     Slice,
@@ -51,16 +52,15 @@ class ExportJob:
         return replace(self, settings=replace(self.settings, slice_rows=short))
 
     def asked(self) -> ExportJob:
-        """Return the job of the rows themselves: where the data is a query, those of its answer.
+        """Return the job of the rows themselves: of a query, those of its answer.
 
-        A result's projection says which columns there are, without a row.
+        Columns take the place of rows where they are there and say the same. The projection of a
+        result says which columns there are, without a row.
 
         Raises:
             QueryEngineError: the query cannot be answered.
         """
-        data = self.data.run() if isinstance(self.data, Question) else self.data
-        if self.tally.total_rows is None:
-            self.tally.total_rows = known_rows(data)
+        data: Rows = self.data.run() if isinstance(self.data, Question) else self.data
         options = self.options
         selected = getattr(data, "select", None)  # a frame has a method of that name
         if (
@@ -69,6 +69,9 @@ class ExportJob:
             and isinstance(selected, tuple)
         ):
             options = replace(options, fieldnames=selected)
+        data = _columns_or_rows(data, options)
+        if self.tally.total_rows is None:
+            self.tally.total_rows = known_rows(data)
         return replace(self, data=data, options=options)
 
     def write(
@@ -98,10 +101,11 @@ class ExportJob:
             target_options,
             self.tally,
             durable=self.settings.durable,
-            threaded=isinstance(self.data, (ArrowStream, BuiltColumns)),
+            threaded=isinstance(self.data, ColumnParts),
         ) as sink:
             for block in self._blocks(_unjoined if plain else _joined, pause, chunks):
                 sink.write(block)
+                del block
                 progress = None if report is None else self.tally.due()
                 if report is not None and progress is not None:
                     report(progress)
@@ -136,28 +140,13 @@ class ExportJob:
                 self.data.close()
 
     def _pieces(self, pause: Pause, chunks: Iterable[Sequence[object]] | None) -> Iterator[Block]:
-        columns = None if chunks is not None or self._flattens() else self._columns()
-        if columns is not None:
-            return self._frame_pieces(columns, pause)
+        if isinstance(self.data, ColumnParts):
+            return text_of_columns(
+                self.data, self.chosen, self.options, self.tally, self.settings, pause
+            )
         names = self._gathered(pause)
         slices = paused(self._slices(chunks), pause)
         return text_of(slices, self.chosen, self.options, self.tally, self.settings, columns=names)
-
-    def _columns(self) -> ArrowStream | None:
-        if isinstance(self.data, BuiltColumns):
-            return self.data.built_columns()
-        return self.data if isinstance(self.data, ArrowStream) else None
-
-    def _flattens(self) -> bool:
-        return isinstance(self.options, CsvOptions) and self.options.flatten is not None
-
-    def _frame_pieces(self, data: ArrowStream, pause: Pause) -> Iterator[Block]:
-        from .frames import frame_of, frame_parts
-
-        frame = frame_of(data)
-        self.tally.total_rows = frame.height
-        parts = frame_parts(frame, self.settings.chunk_bytes)
-        return text_of_frame(frame, paused(parts, pause), self.chosen, self.options, self.tally)
 
     def _slices(self, chunks: Iterable[Sequence[object]] | None) -> Iterator[Slice]:
         if chunks is not None:
@@ -178,6 +167,26 @@ class ExportJob:
                 "in CsvOptions.fieldnames"
             )
         return columns_of(paused(slices_of(self.data, self.settings), pause), options.flatten)
+
+
+def _columns_or_rows(data: Rows, options: TextOptions) -> Rows:
+    """Return the data as columns where it has them and they will do, else as it is."""
+    wanted: tuple[str, ...] | None = None
+    if isinstance(options, CsvOptions):
+        if options.flatten is not None:
+            return data
+        wanted = options.fieldnames
+    if isinstance(data, BuiltColumns):
+        columns = data.built_columns()
+        # a field that no row has is an empty cell, whether or not there are columns
+        if columns is None or not set(wanted or ()) <= set(columns.columns):
+            return data
+        return columns
+    if isinstance(data, ArrowStream):
+        from .frames import table_columns
+
+        return table_columns(data)
+    return data
 
 
 def _joined(pieces: Iterator[Block], block_bytes: int) -> Iterator[bytes]:
@@ -210,5 +219,6 @@ def _unjoined(pieces: Iterator[Block], block_bytes: int) -> Iterator[Block]:
             small_bytes = 0
         if large:
             yield piece
+        del piece  # or the next one would be made beside it rather than in its place
     if small:
         yield b"".join(small)

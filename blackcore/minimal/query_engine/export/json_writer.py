@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 # orjson wraps whatever it meets in a TypeError; msgspec lets each error through
 _REFUSALS = (TypeError, ValueError, OverflowError, RecursionError)
 T = TypeVar("T", bound=Sized)
-ArrayEncoder: TypeAlias = Callable[[T, int], memoryview]
+ArrayEncoder: TypeAlias = "Callable[[T, int], Block]"
 """From rows, and how many went before them, to their JSON without the brackets around it."""
 LinesEncoder: TypeAlias = Callable[[T, int], bytes]
 """From rows, and how many went before them, to their lines."""
@@ -54,6 +54,7 @@ def json_array(
         tally.bytes += len(lead) + len(piece)
         yield lead
         yield piece
+        del piece  # its memory, which the processor has at hand, serves the next one
         lead = frame.between
     end = frame.closing if tally.rows else frame.empty
     end = end % tally.rows if frame.counted else end
@@ -147,6 +148,7 @@ def json_lines(
         tally.rows += len(rows)
         tally.bytes += len(piece)
         yield piece
+        del piece  # its memory, which the processor has at hand, serves the next one
     if options.count_key is not None:
         end = orjson.dumps({options.count_key: tally.rows}) + b"\n"
         tally.bytes += len(end)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, runtime_checka
 from ..errors import ExportOptionError, ExportValueError
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from ..settings import ExportSettings
 
 Row: TypeAlias = Mapping[str, object]
@@ -42,10 +44,26 @@ class RowChunks(Protocol):
 
 
 @runtime_checkable
+class ColumnParts(Protocol):
+    """A table of columns that is read part by part."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The fields' names, in order."""
+
+    @property
+    def height(self) -> int | None:
+        """How many rows there are, None where that is not known."""
+
+    def parts(self, most_rows: int) -> Iterator[pl.DataFrame]:
+        """Yield all rows in order, in frames of at most so many."""
+
+
+@runtime_checkable
 class BuiltColumns(Protocol):
     """A source that may have its rows as columns already."""
 
-    def built_columns(self) -> ArrowStream | None:
+    def built_columns(self) -> ColumnParts | None:
         """Return the rows as columns, or None where there are none.
 
         None too where columns would not say all that the rows do: a missing key is no null in
@@ -63,7 +81,9 @@ class Question(Protocol):
 
 SyncRows: TypeAlias = Iterable[Row] | Iterable[Sequence[Row]]
 AsyncRows: TypeAlias = AsyncIterable[Row] | AsyncIterable[Sequence[Row]]
-Rows: TypeAlias = SyncRows | AsyncRows | ArrowStream | RowChunks | BuiltColumns | Question
+Rows: TypeAlias = (
+    SyncRows | AsyncRows | ArrowStream | ColumnParts | RowChunks | BuiltColumns | Question
+)
 """Rows one by one or in chunks (lists of rows), from a sync or async iterable; columns; a query."""
 
 
@@ -92,7 +112,7 @@ def require_rows(data: object) -> None:
 
 def known_rows(data: object) -> int | None:
     """Return how many rows the source holds where it is a list of rows, else None."""
-    if isinstance(data, ArrowStream):
+    if isinstance(data, (ArrowStream, ColumnParts)):
         height = getattr(data, "height", getattr(data, "num_rows", None))
         return height if isinstance(height, int) else None
     if isinstance(data, RowChunks):
@@ -177,11 +197,10 @@ def _gather(rows: Iterator[object], settings: ExportSettings) -> Iterator[Slice]
 
 def rough_bytes(row: object) -> int:
     """Return about how many bytes of text a row will take; nested values are not looked into."""
-    if not isinstance(row, Mapping):
+    if type(row) is not dict and not isinstance(row, Mapping):
         return 1
-    return 8 * len(row) + sum(
-        len(value) for value in row.values() if isinstance(value, (str, bytes))
-    )
+    texts = [value for value in row.values() if type(value) is str or isinstance(value, bytes)]
+    return 8 * len(row) + sum(map(len, texts))
 
 
 def require_slice(piece: Sequence[object], done_rows: int) -> Slice:
