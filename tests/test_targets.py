@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import blackcore.minimal.query_engine as face
 from benchmarks.targets.comparison import changes, told
 from benchmarks.targets.figures import LATEST, Figure, Part, Results, figure, names
 from benchmarks.targets.tables import BEGIN, END, markdown, write_readme
@@ -134,3 +135,11 @@ def test_a_readme_without_the_marks_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="lacks the lines"):
         write_readme(results(), readme)
     assert readme.read_text(encoding="utf-8") == BEGIN
+
+
+def test_what_the_status_calls_completed_is_there() -> None:
+    package = ROOT / "blackcore" / "minimal" / "query_engine"
+    agent = read_status(ROOT / ".coordination" / "status.json")["agent_c"]
+    parts = {path.stem for path in package.iterdir()} | {"benchmarks", "examples"}
+    assert set(agent["completed_modules"]) <= parts
+    assert set(agent["interfaces_ready"]) <= set(face.__all__)

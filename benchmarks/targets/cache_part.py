@@ -69,12 +69,12 @@ def hit_rate(questions: int, distinct: int) -> list[Figure]:
         found += result.from_cache
     ratios = {name: 100 * replay(trace, entries) for name, replay in REPLAYS.items()}
     peers = {name: ratios[name] for name in ("theine", "moka-py", "cachebox LFU")}
-    title = f"questions found in cache, {questions:,} of {distinct} (Zipf {EXPONENT})"
+    asked = f"{questions:,} of {distinct} distinct, Zipf {EXPONENT}, room for {entries}"
     return [
         figure(
             "repeated_queries_percent",
             "hit rate",
-            f"{title}, room for {entries}",
+            f"repeated questions found in cache ({asked})",
             "%",
             100 * found / questions,
             "above",
@@ -84,7 +84,7 @@ def hit_rate(questions: int, distinct: int) -> list[Figure]:
         figure(
             "repeated_queries_optimum_percent",
             "hit rate",
-            "  the most that any cache of that room could find (Belady)",
+            "  the most that could be found (Belady's optimum)",
             "%",
             ratios["optimum"],
             "above",

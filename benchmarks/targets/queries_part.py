@@ -47,9 +47,21 @@ def gain(timings: list[Timing]) -> list[Figure]:
     """Return by how many percent optimized questions are faster than as written."""
     ordered = [each for each in timings if each.question.orders]
     return [
-        _faster("median_faster_percent", "the median", timings, median, geometric_mean),
-        _faster("worst_faster_percent", "the worst with an order to choose", ordered, min, min),
-        _faster("worst_of_all_faster_percent", "  the worst of all", timings, min, min, None),
+        _faster(
+            "median_faster_percent",
+            "optimized against as written, the median of {} questions",
+            timings,
+            median,
+            geometric_mean,
+        ),
+        _faster(
+            "worst_faster_percent",
+            "optimized against as written, the worst of {} with an order to choose",
+            ordered,
+            min,
+            min,
+        ),
+        _faster("worst_of_all_faster_percent", "  the worst of all {}", timings, min, min, None),
         *(_over_peer(peer, timings) for peer in PEERS),
     ]
 
@@ -67,7 +79,7 @@ def _faster(
     return Figure(
         name,
         "optimization",
-        f"{which} of {len(timings)} questions, optimized against as written",
+        which.format(len(timings)),
         "% faster",
         100 * (chosen(ratios) - 1),
         "above",

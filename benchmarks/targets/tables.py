@@ -47,7 +47,11 @@ def with_unit(value: float, unit: str) -> str:
 
     >>> with_unit(0.00042, "ms"), with_unit(1_387_159.8, "rows/s"), with_unit(85.56, "%")
     ('0.42 us', '1,387,000 rows/s', '85.6 %')
+    >>> with_unit(123.4, "% faster"), with_unit(-40.0, "% faster")
+    ('123 % faster', '40 % slower')
     """
+    if unit == "% faster" and value < 0:
+        return f"{number(-value)} % slower"
     if unit == "ms" and value < 1:
         return f"{number(value * 1e3)} us"
     return f"{number(value)}{'' if unit == 'x' else ' '}{unit}"

@@ -80,15 +80,20 @@ def _text(value: object) -> str:
 
 
 def _metrics(status: Status) -> Iterator[Row]:
-    """Yield a row for each figure of each metric, whoever's it is."""
+    """Yield a row for each metric, whoever's it is."""
     for key, agent in status.items():
         metrics = agent.get("metrics") if isinstance(agent, dict) else None
         for metric, figures in metrics.items() if isinstance(metrics, dict) else ():
             told = dict(figures) if isinstance(figures, dict) else {"": figures}
             met = told.pop("target_met", None)
-            for name, measured in told.items():
-                row: Row = {"agent": key, "metric": metric, "figure": name, "measured": measured}
-                yield row | {"target": _VERDICTS.get(met) if isinstance(met, bool) else None}
+            measured = ", ".join(f"{name} {_number(each)}".strip() for name, each in told.items())
+            target = _VERDICTS.get(met) if isinstance(met, bool) else None
+            yield {"agent": key, "metric": metric, "target": target, "measured": measured}
+
+
+def _number(value: object) -> str:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return f"{value:,.12g}" if is_number else _text(value)
 
 
 _VERDICTS: Final = {True: "met", False: "missed"}
