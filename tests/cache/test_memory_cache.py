@@ -555,7 +555,7 @@ def test_a_size_or_time_that_is_not_positive_is_refused_by_name(option: str, val
         MemoryCache(**{option: value})
 
 
-@pytest.mark.parametrize("value", [0, -1, 0.5, "10", True])
+@pytest.mark.parametrize("value", [0, -1, 0.5, 2.5, float("nan"), "10", True])
 def test_a_bound_of_entries_that_is_not_positive_is_refused_by_name(value: Any) -> None:
     with pytest.raises(SettingsError, match="max_entries"):
         MemoryCache(max_entries=value)

@@ -89,14 +89,23 @@ def test_what_members_share_counts_once() -> None:
     assert weigh({"a": text, "b": text}) < 11_000
 
 
-def test_a_large_value_is_visited_at_few_places_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def visits_of(value: object) -> int:
+    """Weigh a value; return how many objects were asked for their size."""
     visits = 0
 
-    def counting(value: object, default: int = 0) -> int:
+    def count(frame: object, event: str, called: Any) -> None:
         nonlocal visits
-        visits += 1
-        return sys.getsizeof(value)
+        visits += event == "c_call" and called.__name__ in {"getsizeof", "__sizeof__"}
 
+    sys.setprofile(count)
+    try:
+        weigh(value)
+    finally:
+        sys.setprofile(None)
+    return visits
+
+
+def test_a_large_value_is_visited_at_few_places_only() -> None:
     values: list[object] = [
         rows(5_000),
         [[[[str(n)] * 50] * 50] * 50 for n in range(50)],
@@ -105,11 +114,15 @@ def test_a_large_value_is_visited_at_few_places_only(monkeypatch: pytest.MonkeyP
         [row(1, seeded(1)) | {f"field {n}": n for n in range(500)} for _ in range(100)],
         tuple(range(10**6)),
     ]
-    monkeypatch.setattr(sizing, "_getsizeof", counting)
+    assert visits_of(["a", "b", "c"]) == 4
     for value in values:
-        visits = 0
-        weigh(value)
-        assert 0 < visits < 300
+        assert 0 < visits_of(value) < 300
+
+
+def test_the_sizes_of_flat_values_are_those_that_the_interpreter_says() -> None:
+    for value in ("ä", b"x", bytearray(5), 2**70, 1.5, True, 1j, None, ..., range(5)):
+        assert type(value) in sizing._FLAT
+        assert value.__sizeof__() == sys.getsizeof(value)
 
 
 def test_a_long_flat_list_is_estimated_from_its_whole_length() -> None:

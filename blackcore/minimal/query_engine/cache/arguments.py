@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING
 
 from ..errors import CacheKeyError, SettingsError
@@ -17,6 +17,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def checked_positive(name: str, value: float) -> float:
     """Return a number above 0.
 
@@ -29,13 +33,13 @@ def checked_positive(name: str, value: float) -> float:
 
 
 def checked_not_negative(name: str, value: float) -> float:
-    """Return a number from 0 up, and not infinite.
+    """Return a number from 0 up, and not infinite, as a float.
 
     Raises:
         SettingsError: it is not.
     """
     if _is_number(value) and 0 <= value < float("inf"):
-        return value
+        return float(value)
     raise SettingsError(f"{name} is {value!r}; it must be a number, 0 or greater")
 
 
@@ -49,8 +53,10 @@ def checked_bytes(max_size_mb: float) -> int:
 
 def checked_entries(max_entries: int | None) -> int | None:
     """Return a bound in entries, None for no bound."""
-    if max_entries is None or (_is_number(max_entries) and max_entries >= 1):
-        return max_entries
+    if max_entries is None:
+        return None
+    if _is_whole(max_entries) and max_entries >= 1:
+        return int(max_entries)
     raise SettingsError(
         f"max_entries is {max_entries!r}; it must be an int greater than 0, or None for no bound"
     )

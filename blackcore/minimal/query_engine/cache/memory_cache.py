@@ -51,6 +51,10 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
     after a quarter as many insertions as were looked through. An entry without tags and cost may
     expire up to 10 ms early.
 
+    A change that comes in the middle of another on the same thread, from a finalizer that the
+    garbage collector runs or a key's `__eq__`, is made right after that one, and until then returns
+    as if it had been (`set`) or as if there were nothing to remove.
+
     Args:
         max_size_mb: bound of all entries' weights together, in mebibytes; never exceeded.
         ttl_seconds: how long an entry is served unless it says otherwise; `math.inf` is allowed.
@@ -359,8 +363,8 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
             weight_bytes,
             recipe.ttl_seconds or self._ttl_seconds,
             recipe.tags,
-            cost_seconds=cost_seconds,
-            stale_seconds=recipe.stale_seconds,
+            cost_seconds,
+            recipe.stale_seconds,
             is_refused=lambda: flight.revoked,
         )
 

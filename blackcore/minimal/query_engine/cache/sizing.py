@@ -97,7 +97,9 @@ def _weigh(value: object, seen: set[int], visits: int) -> float:
     if identity in seen:
         return 0
     seen.add(identity)
-    if kind in _FLAT or visits <= 0:
+    if kind in _FLAT:
+        return value.__sizeof__()
+    if visits <= 0:
         return _getsizeof(value)
     if kind is dict:
         return _weigh_dict(value, seen, visits)  # type: ignore[arg-type]  # kind is dict
@@ -131,7 +133,7 @@ def _weigh_dict(value: dict[object, object], seen: set[int], visits: int) -> flo
         if identity not in seen:
             if type(member) in _FLAT:
                 seen.add(identity)
-                weight += _getsizeof(member)
+                weight += member.__sizeof__()
             else:
                 weight += _weigh(member, seen, share)
     return weight
@@ -217,6 +219,8 @@ def _weigh_nbytes(value: object, seen: set[int], visits: int) -> float:  # noqa:
     return float(max(_getsizeof(value), value.nbytes))  # type: ignore[attr-defined]
 
 
+# Nothing that the garbage collector would have to track: their `__sizeof__()` is what
+# `sys.getsizeof` says, in a sixth of the time.
 _FLAT: Final = frozenset(
     {str, bytes, bytearray, int, float, bool, complex, type(None), type(...), range}
 )

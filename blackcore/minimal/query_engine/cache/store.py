@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
+from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,9 @@ class EntryStore:
     Every change is made under `lock`. What leaves is handed to the listeners, and let go of, after
     the lock was given back: listeners and destructors may use the cache. So lists of what leaves
     are local to the functions that take the lock, and outlive it.
+
+    What the garbage collector finalizes in the middle of a change, on its thread, may use the cache
+    too: a change that comes then has to wait, and is made right after the one it came into.
     """
 
     def __init__(
@@ -58,8 +62,10 @@ class EntryStore:
         self._clock = clock
         self._earliest_end = float("inf")
         self._insertions_until_sweep = 0
+        self._is_changing = False
+        self._waiting: list[Callable[[], object]] = []
 
-    def put(  # noqa: PLR0912 - an insertion, written out: a call costs a twentieth of it
+    def put(  # noqa: C901, PLR0912 - an insertion, written out: a call costs a twentieth of it
         self,
         key: Hashable,
         value: object,
@@ -67,7 +73,6 @@ class EntryStore:
         ttl_seconds: float,
         tags: tuple[str, ...] = (),
         cost_seconds: float = 0.0,
-        *,
         stale_seconds: float = 0.0,
         is_refused: Callable[[], bool] | None = None,
     ) -> bool:
@@ -75,51 +80,134 @@ class EntryStore:
         left: _Left = []
         victims: Sequence[tuple[Hashable, Entry]] = ()
         with self.lock:
+            if self._is_changing:
+                again = (key, value, weight_bytes, ttl_seconds, tags, cost_seconds, stale_seconds)
+                self._waiting.append(partial(self.put, *again, is_refused))
+                return True
             if is_refused is not None and is_refused():
                 return False
-            policy = self.policy
-            kept = weight_bytes <= policy.max_bytes
-            if not kept:
-                self._counters.rejected += 1
-                self._take_out(key, "replaced", left)
-            else:
-                now = self._clock()
-                if self._insertions_until_sweep:
-                    self._insertions_until_sweep -= 1
-                elif self._earliest_end <= now and policy.lacks_room(
-                    weight_bytes, key not in self.entries
-                ):
-                    self._sweep(now, left)
-                if tags or cost_seconds or stale_seconds:
-                    terms = self._pool.own_terms(
-                        now,
-                        ttl_seconds,
-                        weight_bytes,
-                        tags=tags,
-                        cost_seconds=cost_seconds,
-                        stale_seconds=stale_seconds,
-                    )
+            self._is_changing = True
+            try:
+                policy = self.policy
+                kept = weight_bytes <= policy.max_bytes
+                if not kept:
+                    self._counters.rejected += 1
+                    self._take_out(key, "replaced", left)
                 else:
-                    terms = self._pool.terms(now, ttl_seconds, weight_bytes)
-                old = self.entries.get(key)
-                if old is None:
-                    victims = policy.add(key, value, terms)
-                else:
-                    victims = policy.replace(key, old, value, terms)
-                    self._note_left(
-                        key, old, "expired" if old.terms.stale_until <= now else "replaced", left
-                    )
-                if victims:
-                    self._counters.causes["capacity"] += len(victims)
-                    if self.tags.keys_by_tag or self.listeners:
-                        self._note_evicted(victims, left)
-                if tags:
-                    self.tags.add(key, tags)
-                if terms.stale_until < self._earliest_end:  # noqa: PLR1730 - min() is a call
-                    self._earliest_end = terms.stale_until
+                    now = self._clock()
+                    if self._insertions_until_sweep:
+                        self._insertions_until_sweep -= 1
+                    elif self._earliest_end <= now and policy.lacks_room(
+                        weight_bytes, key not in self.entries
+                    ):
+                        self._sweep(now, left)
+                    if tags or cost_seconds or stale_seconds:
+                        terms = self._pool.own_terms(
+                            now,
+                            ttl_seconds,
+                            weight_bytes,
+                            tags=tags,
+                            cost_seconds=cost_seconds,
+                            stale_seconds=stale_seconds,
+                        )
+                    else:
+                        terms = self._pool.terms(now, ttl_seconds, weight_bytes)
+                    old = self.entries.get(key)
+                    if old is None:
+                        victims = policy.add(key, value, terms)
+                    else:
+                        victims = policy.replace(key, old, value, terms)
+                        is_over = old.terms.stale_until <= now
+                        self._note_left(key, old, "expired" if is_over else "replaced", left)
+                    if victims:
+                        self._counters.causes["capacity"] += len(victims)
+                        if self.tags.keys_by_tag or self.listeners:
+                            self._note_evicted(victims, left)
+                    if tags:
+                        self.tags.add(key, tags)
+                    if terms.stale_until < self._earliest_end:  # noqa: PLR1730 - min() is a call
+                        self._earliest_end = terms.stale_until
+            finally:
+                self._is_changing = False
         if left:
             self._tell(left)
+        if self._waiting:
+            self._catch_up()
         return kept
+
+    def remove(self, key: Hashable) -> bool:
+        """Take out an entry; return whether it was there, and not expired."""
+        left = self._change(partial(self._remove, key))
+        return bool(left) and left[0][2] == "explicit"
+
+    def remove_tagged(self, tags: tuple[str, ...]) -> int:
+        """Take out what carries any of the tags; return how many that were."""
+        return len(self._change(partial(self._remove_tagged, tags)))
+
+    def remove_expired(self, keys: Iterable[Hashable] | None = None) -> int:
+        """Take out those of the keys (None: of all) that may not be served; return how many."""
+        return len(self._change(partial(self._remove_expired, keys)))
+
+    def clear(self) -> None:
+        """Take out everything."""
+        self._change(self._clear)
+
+    def resize(self, max_bytes: int, max_entries: int | None) -> None:
+        """Change the bounds; what has expired goes first."""
+        self._change(partial(self._resize, max_bytes, max_entries))
+
+    def _change(self, change: Callable[[_Left], object]) -> _Left:
+        """Make a change under the lock, as `put` does; return what left."""
+        left: _Left = []
+        with self.lock:
+            if self._is_changing:
+                self._waiting.append(partial(self._change, change))
+                return left
+            self._is_changing = True
+            try:
+                change(left)
+            finally:
+                self._is_changing = False
+        self._tell(left)
+        if self._waiting:
+            self._catch_up()
+        return left
+
+    def _catch_up(self) -> None:
+        with self.lock:
+            waiting, self._waiting = self._waiting, []
+        for change in waiting:
+            change()
+
+    def _remove(self, key: Hashable, left: _Left) -> None:
+        entry = self.entries.get(key)
+        if entry is not None:
+            is_over = entry.terms.expires_at <= self._clock()
+            self._take_out(key, "expired" if is_over else "explicit", left)
+
+    def _remove_tagged(self, tags: tuple[str, ...], left: _Left) -> None:
+        for key in self.tags.keys_of(tags):
+            self._take_out(key, "invalidated", left)
+
+    def _remove_expired(self, keys: Iterable[Hashable] | None, left: _Left) -> None:
+        now = self._clock()
+        if keys is None:
+            keys = [key for key, _ in self.policy.held()]
+        for key in keys:
+            entry = self.entries.get(key)
+            if entry is not None and entry.terms.stale_until <= now:
+                self._take_out(key, "expired", left)
+
+    def _clear(self, left: _Left) -> None:
+        left.extend((key, entry.value, "explicit") for key, entry in self.policy.clear())
+        self.tags.clear()
+        self._counters.causes["explicit"] += len(left)
+
+    def _resize(self, max_bytes: int, max_entries: int | None, left: _Left) -> None:
+        self._sweep(self._clock(), left)
+        victims = self.policy.resize(max_bytes, max_entries)
+        self._counters.causes["capacity"] += len(victims)
+        self._note_evicted(victims, left)
 
     def _sweep(self, now: float, left: _Left) -> None:
         candidates = list(self.policy.next_in_line(_SWEEP_ENTRIES))
@@ -136,57 +224,6 @@ class EntryStore:
             self._earliest_end = earliest
         if len(candidates) > _SWEEP_AT_ANY_TIME_ENTRIES:
             self._insertions_until_sweep = len(candidates) // _SWEEP_WAIT_PARTS
-
-    def remove(self, key: Hashable) -> bool:
-        """Take out an entry; return whether it was there, and not expired."""
-        left: _Left = []
-        with self.lock:
-            entry = self.entries.get(key)
-            is_over = entry is not None and entry.terms.expires_at <= self._clock()
-            self._take_out(key, "expired" if is_over else "explicit", left)
-        self._tell(left)
-        return bool(left) and not is_over
-
-    def remove_tagged(self, tags: tuple[str, ...]) -> int:
-        """Take out what carries any of the tags; return how many that were."""
-        left: _Left = []
-        with self.lock:
-            for key in self.tags.keys_of(tags):
-                self._take_out(key, "invalidated", left)
-        self._tell(left)
-        return len(left)
-
-    def remove_expired(self, keys: Iterable[Hashable] | None = None) -> int:
-        """Take out those of the keys (None: of all) that may not be served; return how many."""
-        left: _Left = []
-        with self.lock:
-            now = self._clock()
-            if keys is None:
-                keys = [key for key, _ in self.policy.held()]
-            for key in keys:
-                entry = self.entries.get(key)
-                if entry is not None and entry.terms.stale_until <= now:
-                    self._take_out(key, "expired", left)
-        self._tell(left)
-        return len(left)
-
-    def clear(self) -> None:
-        """Take out everything."""
-        with self.lock:
-            gone = self.policy.clear()
-            self.tags.clear()
-            self._counters.causes["explicit"] += len(gone)
-        self._tell([(key, entry.value, "explicit") for key, entry in gone])
-
-    def resize(self, max_bytes: int, max_entries: int | None) -> None:
-        """Change the bounds; what has expired goes first."""
-        left: _Left = []
-        with self.lock:
-            self._sweep(self._clock(), left)
-            victims = self.policy.resize(max_bytes, max_entries)
-            self._counters.causes["capacity"] += len(victims)
-            self._note_evicted(victims, left)
-        self._tell(left)
 
     def _take_out(self, key: Hashable, cause: EvictionCause, left: _Left) -> None:
         entry = self.policy.remove(key)
