@@ -13,8 +13,8 @@ import pytest
 
 from blackcore.minimal.query_engine import CoordinationError, update_agent_status
 from blackcore.minimal.query_engine.integration import coordination, read_status, refresh_metrics
-from blackcore.minimal.query_engine.integration.file_lock import locked
 from blackcore.minimal.query_engine.integration.measured_targets import FORMAT, VERSION
+from blackcore.minimal.query_engine.query_log.file_lock import locked
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NOON = datetime(2026, 2, 3, 13, 0, 0, 999, tzinfo=timezone(timedelta(hours=1)))

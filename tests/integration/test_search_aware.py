@@ -318,7 +318,7 @@ def test_a_cache_that_fails_to_drop_a_database_is_an_error_of_ours(loader: Any) 
 
 
 def test_searches_that_warm_are_not_learnt_from(loader: Any) -> None:
-    from blackcore.minimal.query_engine.integration.background import in_background
+    from blackcore.minimal.query_engine.query_log import in_background
 
     setup = Setup(loader)
     with in_background():

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import pytest
 
 from blackcore.minimal.query_engine import (
     CacheError,
+    EngineSettings,
     LoaderContractError,
     MemoryCache,
     QueryEngine,
@@ -28,7 +30,7 @@ from blackcore.minimal.query_engine import (
 )
 from blackcore.minimal.query_engine.errors import QueryLogError
 from blackcore.minimal.query_engine.integration import CacheWarmer, QueryLog, WarmingProgress
-from blackcore.minimal.query_engine.settings import WarmingSettings
+from blackcore.minimal.query_engine.settings import QueryLogSettings, WarmingSettings
 
 ROWS = [{"a": number % 10, "b": str(number)} for number in range(1_000)]
 
@@ -89,6 +91,36 @@ async def test_without_a_log_the_one_at_the_default_path_is_read(
         engine.execute(about(4))
     report = await CacheWarmer(cache, loader).warm_common_queries()
     assert (report.total, report.warmed) == (1, 1)
+
+
+async def test_the_log_of_an_executor_that_keeps_one_is_read(
+    loader: Any, cache: MemoryCache, tmp_path: Path
+) -> None:
+    settings = EngineSettings(query_log=QueryLogSettings(path=tmp_path / "log"))
+    QueryEngine(loader, cache=False, settings=settings).execute(about(4))
+    engine = QueryEngine(loader, cache=cache, settings=settings)
+    report = await CacheWarmer(cache, loader, engine).warm_common_queries()
+    assert (report.total, report.warmed) == (1, 1)
+    assert engine.execute(about(4)).from_cache
+
+
+async def test_questions_to_databases_that_are_gone_take_nobody_s_turn(
+    loader: Any, cache: MemoryCache, tmp_path: Path
+) -> None:
+    loader.databases["gone"] = ROWS
+    log = QueryLog(tmp_path / "log")
+    asked = QueryEngine(loader, cache=False)
+    asked.add_observer(log)
+    for value in (1, 1, 2, 2, 3, 3):
+        asked.execute(about(value, "gone"))
+    for value in (4, 5, 6):
+        asked.execute(about(value))
+    del loader.databases["gone"]
+    asked.refresh()
+    settings = WarmingSettings(max_questions=2)
+    report = await CacheWarmer(cache, loader, log=log, settings=settings).warm_common_queries()
+    assert (report.warmed, len(report.failures), report.not_begun) == (2, 3, 1)
+    assert loader.loads.count("gone") == 2
 
 
 async def test_a_log_that_cannot_be_read_is_an_error(
@@ -375,18 +407,17 @@ async def test_bad_arguments_are_refused_with_errors_of_ours(
 
 _PROCESS = """
 import asyncio, random, sys
-sys.path.insert(0, sys.argv[3])
+sys.path.insert(0, sys.argv[1])
 from blackcore.minimal.query_engine import (
-    JSONDataLoader, MemoryCache, QueryEngine, QueryFilter, QueryPagination, SortField,
-    StructuredQuery,
+    CacheWarmer, EngineSettings, JSONDataLoader, MemoryCache, QueryEngine, QueryFilter,
+    QueryLogSettings, QueryPagination, SortField, StructuredQuery,
 )
-from blackcore.minimal.query_engine.integration import CacheWarmer, QueryLog
 
-loader, cache = JSONDataLoader(sys.argv[1]), MemoryCache(max_size_mb=64)
-engine, log = QueryEngine(loader, cache=cache), QueryLog(sys.argv[2])
-engine.add_observer(log)
-if sys.argv[4] == "warm":
-    print(asyncio.run(CacheWarmer(cache, loader, log=log).warm_common_queries()))
+loader, cache = JSONDataLoader(sys.argv[2]), MemoryCache(max_size_mb=64)
+if sys.argv[3] == "warm":
+    print(asyncio.run(CacheWarmer(cache, loader).warm_common_queries()))
+settings = EngineSettings(query_log=QueryLogSettings())
+engine = QueryEngine(loader, cache=cache, settings=settings)
 draw = random.Random(7)
 hits = 0
 for _ in range(100):
@@ -398,9 +429,9 @@ for _ in range(100):
         ],
         sort_fields=[SortField("delay", "desc")],
         pagination=QueryPagination(draw.randint(1, 3), 10),
+        search=draw.choice([None, "delta", "alpha"]),
     )
     hits += engine.execute(query).from_cache
-log.close()
 print(hits)
 """
 
@@ -411,14 +442,24 @@ def test_a_new_process_that_warms_hits_with_all_of_the_first_hundred_questions(
     data = tmp_path / "data"
     data.mkdir()
     rows = [
-        {"carrier": "ABCDEF"[n % 6], "day": n % 7, "delay": n * 7919 % 101} for n in range(6_000)
+        {
+            "carrier": "ABCDEF"[n % 6],
+            "day": n % 7,
+            "delay": n * 7919 % 101,
+            "note": ["alpha", "delta wing", "none"][n % 3],
+        }
+        for n in range(6_000)
     ]
     (data / "flights.json").write_text(json.dumps(rows))
     root = str(Path(__file__).resolve().parents[2])
+    # the log is found in the user's folder for such things: nobody names it
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
 
     def hits(start: str) -> int:
-        command = [sys.executable, "-c", _PROCESS, str(data), str(tmp_path / "log"), root, start]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
+        command = [sys.executable, "-c", _PROCESS, root, str(data), start]
+        done = subprocess.run(  # noqa: S603 - our own code
+            command, capture_output=True, text=True, check=True, env=environment
+        )
         return int(done.stdout.split()[-1])
 
     assert hits("cold") < 90

@@ -28,6 +28,7 @@ from .optimization import (
 )
 from .optimization.query_optimizer import needed_fields, plan_as_written
 from .query import Query, StructuredQuery
+from .query_log import QueryLog
 from .search import FullTextSearch, TextSearchEngine, wire_search
 from .settings import EngineSettings
 
@@ -54,9 +55,13 @@ class QueryEngine:
         optimizer: a query optimizer; None for the cost-based one, False to run queries as written.
         settings: limits and defaults of all parts.
 
+    Attributes:
+        query_log: what is asked is noted there; None unless the settings have a `query_log`.
+
     Raises:
         LoaderContractError: the loader lacks a method.
         CacheError, SearchError, OptimizerError, SettingsError: what is given is none.
+        QueryLogError: the file of the query log cannot be used.
     """
 
     def __init__(
@@ -84,16 +89,22 @@ class QueryEngine:
         # our own engine answers alike wherever its settings are; of others nobody knows
         token = repr(self.settings.search) if search is None else secrets.token_hex(4)
         self._answers = AnswerCache(cache, self.settings.cache, self._monitor, token)
+        log = self.settings.query_log
+        self.query_log = None if log is None else QueryLog(settings=log)
+        if self.query_log is not None:
+            self.add_observer(self.query_log)
         self._databases.tell(self._let_go)  # from here on it may be called, so it comes last
 
     @classmethod
-    def open(cls, directory: str | PathLike[str]) -> QueryEngine:
+    def open(
+        cls, directory: str | PathLike[str], *, settings: EngineSettings | None = None
+    ) -> QueryEngine:
         """Return an engine over a directory of JSON databases.
 
         Raises:
             DataDirectoryError: the directory is missing, or holds no database.
         """
-        return cls(JSONDataLoader(directory))
+        return cls(JSONDataLoader(directory), settings=settings)
 
     def query(self, database: str) -> Query[QueryResult, Explanation]:
         """Return a question to put together: `engine.query("flights").where(...).run()`."""

@@ -6,6 +6,7 @@ Settings are frozen values: make a changed copy with `dataclasses.replace`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from os import PathLike
 from typing import Literal, get_args
 
 from .errors import SettingsError
@@ -189,6 +190,9 @@ class LoaderSettings:
 class QueryLogSettings:
     """What a query log keeps, and when it writes."""
 
+    path: str | PathLike[str] | None = None
+    """Of the file, which only its owner may read; None for the user's folder for such things, where
+    `CacheWarmer` looks for it."""
     max_questions: int = 1_000
     """Different questions kept when the file is compacted, and returned; the coldest go first."""
     max_bytes: int = 4 * 1024 * 1024
@@ -201,7 +205,12 @@ class QueryLogSettings:
     """After so long a question counts for half."""
 
     def __post_init__(self) -> None:
-        _require_positive(self, tuple(f.name for f in fields(self)))
+        _require_positive(self, tuple(f.name for f in fields(self) if f.name != "path"))
+        if not isinstance(self.path, str | PathLike | None):
+            raise SettingsError(
+                f"QueryLogSettings.path is {self.path!r}; it must be a path, or None for the "
+                "default one"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,3 +327,12 @@ class EngineSettings:
     execution: ExecutionSettings = field(default_factory=ExecutionSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
+    query_log: QueryLogSettings | None = None
+    """Where and how the engine notes what it is asked, for `CacheWarmer`; None: it does not."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.query_log, QueryLogSettings | None):
+            raise SettingsError(
+                f"EngineSettings.query_log is {self.query_log!r}; it must be QueryLogSettings(), "
+                "with a path or without, or None"
+            )

@@ -1,7 +1,7 @@
 """Where the engine meets what is around it: what was asked, is searched for, and is done."""
 
+from ..query_log import LoggedQuestion, QueryLog, default_path
 from .coordination import StatusUpdate, read_status, refresh_metrics, update_agent_status
-from .query_log import LoggedQuestion, QueryLog, default_path
 from .search_aware import SearchAwareCacheOptimizer
 from .search_updates import InvalidationReport
 from .warming import (

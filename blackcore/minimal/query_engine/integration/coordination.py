@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from ..errors import CoordinationError, shown_value
 from ..export.atomic_file import AtomicFile
-from .file_lock import locked
+from ..query_log.file_lock import locked
 from .measured_targets import METRICS, metrics_of, read_figures
 
 if TYPE_CHECKING:

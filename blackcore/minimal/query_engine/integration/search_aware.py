@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..errors import SearchError
+from ..query_log import is_in_background
 from ..settings import SearchAwareSettings
-from .background import is_in_background
 from .kept_answers import KeptAnswers
 from .search_keeping import SearchKeeping
 from .search_reach import SearchReach

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import QueryEngineError
 from ..loaders.base import VersionedDataLoader
-from .background import in_background
+from ..query_log import in_background
 from .carry_over import CarryOver, Verdict
 from .row_changes import row_changes
 

@@ -16,9 +16,8 @@ from ..engine import QueryEngine
 from ..errors import CacheError, LoaderError, QueryError
 from ..loaders.base import checked_records
 from ..query import StructuredQuery
+from ..query_log import QueryLog, in_background
 from ..settings import WarmingSettings
-from .background import in_background
-from .query_log import QueryLog
 from .room import Room
 
 if TYPE_CHECKING:
@@ -114,8 +113,10 @@ class CacheWarmer:
         loader: of the databases.
         executor: an object with `execute(query)`, which may be a coroutine function; None for a
             `QueryEngine` over loader and cache. Answers kept by one engine are found by each
-            engine over the same loader object and cache.
-        log: of what was asked; None for the one at the default path.
+            engine over the same loader object and cache, searches only where both have the same
+            search settings and no search engine of their own: give that engine otherwise.
+        log: of what was asked; None for the executor's `query_log`, and where it has none for the
+            one at the default path, where `EngineSettings(query_log=QueryLogSettings())` keeps it.
         settings: budgets.
         on_progress: called on the event loop after each question.
         clock: seconds that never go back.
@@ -168,9 +169,11 @@ class CacheWarmer:
         Raises:
             QueryLogError: the log cannot be read.
         """
+        if self._log is None and isinstance(self.executor, QueryEngine):
+            self._log = self.executor.query_log
+        if self._log is None:
+            self._log = await asyncio.to_thread(QueryLog)
         log = self._log
-        if log is None:
-            log = self._log = await asyncio.to_thread(QueryLog)
         logged = await asyncio.to_thread(log.questions)
         return await self.warm(question.query for question in logged)
 
@@ -231,6 +234,7 @@ class _Run:
             try:
                 await self._warm(query)
             except Exception as error:  # noqa: BLE001 - whatever a foreign executor raises; reported
+                self._begun -= 1  # it takes nobody's turn: a log may hold many of a database gone
                 self._failed(query, error)
             self._warmer._tell(self._progress())  # noqa: SLF001 - one module, one secret
 

@@ -3,73 +3,34 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..cache.forking import survive_fork, tell_after_fork
-from ..data import AnsweredQuery
-from ..errors import QueryError, QueryLogError
-from ..query import StructuredQuery
-from ..query.query_json import query_from_json, query_to_json
+from ..errors import QueryLogError
 from ..settings import QueryLogSettings
 from .background import is_in_background
-from .log_file import LogFile
+from .log_file import LogFile, written_bytes
+from .questions import LoggedQuestion, hottest, joined, line_of, reach
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
+
+    from ..data import AnsweredQuery
+    from ..query import StructuredQuery
 
 _logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedQuestion:
-    """One question and how it was asked so far, whatever page or projection of it.
-
-    Attributes:
-        fingerprint: of the question.
-        query: as last asked, with the deepest page asked for.
-        count: how often.
-        heat: the same, with each time counting for less the longer it is past, as of `last_asked`.
-        last_asked: seconds since 1970.
-        cost_seconds: what computing it took, when it was last computed; 0.0 where it never was.
-        total_rows: rows of all its pages, when it was last asked.
-    """
-
-    fingerprint: str
-    query: StructuredQuery
-    count: int
-    heat: float
-    last_asked: float
-    cost_seconds: float = 0.0
-    total_rows: int = 0
-
-    def heat_at(self, now: float, half_life_seconds: float) -> float:
-        """Return the heat as of another moment."""
-        return self.heat * math.pow(0.5, max(0.0, now - self.last_asked) / half_life_seconds)
-
-    def joined(self, later: LoggedQuestion, half_life_seconds: float) -> LoggedQuestion:
-        """Return both as one; the times of asking need not be in order."""
-        if later.last_asked < self.last_asked:
-            return later.joined(self, half_life_seconds)
-        return replace(
-            later,
-            query=self.query if _reach(self.query) > _reach(later.query) else later.query,
-            count=self.count + later.count,
-            heat=self.heat_at(later.last_asked, half_life_seconds) + later.heat,
-            cost_seconds=later.cost_seconds or self.cost_seconds,
-        )
-
-
 class QueryLog:
-    """Notes what an engine is asked: `engine.add_observer(QueryLog(path))`.
+    """Notes what an engine is asked: `EngineSettings(query_log=QueryLogSettings())` has it do so.
+
+    Any other engine is told to by `engine.add_observer(QueryLog(path))`.
 
     What was asked is gathered in memory and appended to the file every few seconds, when enough
     was gathered, on `flush` and `close`, and when the process ends; a process that is killed loses
@@ -79,7 +40,8 @@ class QueryLog:
     Thread-safe; noting a question takes about a microsecond.
 
     Args:
-        path: of the file, which only its owner may read; None for `default_path()`.
+        path: of the file, which only its owner may read; None for that of the settings, and where
+            they name none `default_path()`.
         settings: bounds and times.
         clock: seconds since 1970.
 
@@ -98,7 +60,8 @@ class QueryLog:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings = settings or QueryLogSettings()
-        self.path = default_path() if path is None else Path(path)
+        named = self.settings.path if path is None else path
+        self.path = default_path() if named is None else Path(named)
         self.unreadable = 0
         self._clock = clock
         self._gathered = _Gathered(LogFile(self.path), self.settings, clock)
@@ -129,10 +92,8 @@ class QueryLog:
     def questions(self) -> list[LoggedQuestion]:
         """Return what was asked, by all processes, the hottest first; ties: the dearest first."""
         self.flush()
-        found, self.unreadable = _joined(
-            self._gathered.file.read(), self.settings.half_life_seconds
-        )
-        return _hottest(found, self._clock(), self.settings)
+        found, self.unreadable = joined(self._gathered.file.read(), self.settings.half_life_seconds)
+        return hottest(found, self._clock(), self.settings)
 
     def close(self) -> None:
         """Write what was gathered, and note no more at the end of the process."""
@@ -204,7 +165,7 @@ class _Gathered:
             if not self._new:
                 return
             try:
-                size = self.file.append(map(_line_of, self._logged()))
+                size = self.file.append(map(line_of, self._logged()))
             except QueryLogError:
                 self._bound()
                 raise
@@ -220,15 +181,20 @@ class _Gathered:
             del self._new[next(iter(self._new))]
 
     def _compact(self) -> None:
+        left = self._settings.max_bytes // 2  # so that it is not done again at once
         with self.file.rewriting() as (lines, new):
-            found, unreadable = _joined(lines, self._settings.half_life_seconds)
-            kept = _hottest(found, self._clock(), self._settings)
-            new.extend(map(_line_of, kept))
+            found, unreadable = joined(lines, self._settings.half_life_seconds)
+            for question in hottest(found, self._clock(), self._settings):
+                line = line_of(question)
+                size = written_bytes(line)
+                if size <= left:  # one too large does not keep out those behind it
+                    left -= size
+                    new.append(line)
         _logger.info(
             "query log %r compacted: %d questions kept, %d forgotten, %d not readable",
             str(self.file.path),
-            len(kept),
-            len(found) - len(kept),
+            len(new),
+            len(found) - len(new),
             unreadable,
         )
 
@@ -252,7 +218,7 @@ class _Tally:
         self.total_rows = event.total_rows
         if not event.from_cache:
             self.cost_seconds = event.elapsed_ns / 1e9
-        if _reach(event.query) > _reach(self.query):
+        if reach(event.query) > reach(self.query):
             self.query = event.query
 
     def logged(self, fingerprint: str) -> LoggedQuestion:
@@ -266,72 +232,6 @@ class _Tally:
             cost_seconds=self.cost_seconds,
             total_rows=self.total_rows,
         )
-
-
-def _reach(query: StructuredQuery) -> float:
-    """Return the position after the last row asked for."""
-    return math.inf if query.pagination is None else query.pagination.stop
-
-
-def _line_of(question: LoggedQuestion) -> dict[str, object]:
-    return {
-        "id": question.fingerprint,
-        "n": question.count,
-        "heat": question.heat,
-        "at": question.last_asked,
-        "cost": question.cost_seconds,
-        "rows": question.total_rows,
-        "query": query_to_json(question.query),
-    }
-
-
-def _joined(
-    lines: Iterable[Mapping[str, object]], half_life_seconds: float
-) -> tuple[dict[str, LoggedQuestion], int]:
-    """Return the questions by fingerprint, and how many lines hold something else."""
-    found: dict[str, LoggedQuestion] = {}
-    unreadable = 0
-    for line in lines:
-        try:
-            question = _question_of(line)
-        except (QueryError, KeyError, ValueError, TypeError, OverflowError) as error:
-            _logger.info("a line of the query log cannot be read: %s", error)
-            unreadable += 1
-            continue
-        earlier = found.get(question.fingerprint)
-        found[question.fingerprint] = (
-            question if earlier is None else earlier.joined(question, half_life_seconds)
-        )
-    return found, unreadable
-
-
-def _question_of(line: Mapping[str, object]) -> LoggedQuestion:
-    query = query_from_json(line["query"])
-    return LoggedQuestion(
-        fingerprint=query.fingerprint,  # how it is made may have changed since
-        query=query,
-        count=int(_number(line["n"])),
-        heat=_number(line["heat"]),
-        last_asked=_number(line["at"]),
-        cost_seconds=_number(line["cost"]),
-        total_rows=int(_number(line["rows"])),
-    )
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or not 0 <= value < math.inf:
-        raise ValueError(f"a number of at least 0 is expected, not {value!r}")
-    return float(value)
-
-
-def _hottest(
-    found: Mapping[str, LoggedQuestion], now: float, settings: QueryLogSettings
-) -> list[LoggedQuestion]:
-    def rank(question: LoggedQuestion) -> tuple[float, float, str]:
-        heat = question.heat_at(now, settings.half_life_seconds)
-        return -heat, -question.cost_seconds, question.fingerprint
-
-    return sorted(found.values(), key=rank)[: settings.max_questions]
 
 
 def _flush_at_exit(gathered: _Gathered) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from blackcore.minimal.query_engine.integration.file_lock import locked
+from blackcore.minimal.query_engine.query_log.file_lock import locked
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 KILLED_HOLDER = """
 import os, sys
 from pathlib import Path
-from blackcore.minimal.query_engine.integration.file_lock import locked
+from blackcore.minimal.query_engine.query_log.file_lock import locked
 held = locked(Path(sys.argv[1]))
 held.__enter__()
 os._exit(9)

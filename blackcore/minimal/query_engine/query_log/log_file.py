@@ -148,7 +148,10 @@ class LogFile:
 
     def _set_aside(self, torn: list[bytes]) -> None:
         aside = self.path.with_name(f"{self.path.name}.torn")
-        with aside.open("ab") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _BINARY
+        with os.fdopen(os.open(aside, flags, _OWNER_ONLY), "ab") as file:
+            if file.tell() > _MOST_TORN_BYTES:
+                file.truncate(0)
             file.writelines(line + b"\n" for line in torn)
         self.torn_lines += len(torn)
         _log.warning(
@@ -216,6 +219,11 @@ class LogFile:
         )
 
 
+def written_bytes(line: Mapping[str, object]) -> int:
+    """Return how many bytes a line takes in the file."""
+    return len(_written(line)) + 1  # it is ASCII
+
+
 def _written(line: Mapping[str, object]) -> str:
     return json.dumps(line, separators=(",", ":"))
 
@@ -229,6 +237,8 @@ def _read(line: bytes) -> Mapping[str, object] | None:
 
 
 _HEAD_BYTES: Final = 256
+_MOST_TORN_BYTES: Final = 1024 * 1024
+"""When more has been set aside, it begins anew."""
 _HEADER: Final[dict[str, object]] = {"format": FORMAT, "version": VERSION}
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from blackcore.minimal.query_engine import (
+    EngineSettings,
     QueryEngine,
     QueryFilter,
     QueryPagination,
@@ -65,6 +70,61 @@ def test_what_was_asked_survives_a_restart(path: Path, clock: Any) -> None:
             log.answered(asked(1))
     (question,) = QueryLog(path, clock=clock).questions()
     assert (question.count, question.heat, question.cost_seconds) == (4, 4.0, 0.25)
+
+
+def test_dates_are_still_dates_after_a_restart(path: Path, clock: Any) -> None:
+    moment = datetime(2013, 1, 1, 5, 30, tzinfo=UTC)
+    query = StructuredQuery(
+        "db",
+        [
+            QueryFilter("day", "between", [date(2013, 1, 1), date(2013, 12, 31)]),
+            QueryFilter("at", "gte", moment),
+            QueryFilter("text", "eq", "2013-01-01"),
+        ],
+    )
+    with QueryLog(path, clock=clock) as log:
+        log.answered(AnsweredQuery(query, "v1", True, 0, 1, 5, {}))
+    (question,) = QueryLog(path, clock=clock).questions()
+    days, at, text = [each.value for each in question.query.filters]
+    assert days == (date(2013, 1, 1), date(2013, 12, 31))
+    assert [type(each) for each in days] == [date, date]
+    assert (type(at), at) == (datetime, moment)
+    assert text == "2013-01-01"
+    assert question.fingerprint == query.fingerprint
+
+
+def test_an_engine_keeps_a_log_where_its_settings_say_so(
+    tmp_path: Path, make_loader: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    loader = make_loader(db=[{"a": 1}])
+    assert QueryEngine(loader).query_log is None
+    for path, expected in ((None, default_path()), (tmp_path / "mine", tmp_path / "mine")):
+        settings = EngineSettings(query_log=QueryLogSettings(path=path))
+        engine = QueryEngine(loader, settings=settings)
+        engine.query("db").where(field("a") == 1).run()
+        assert engine.query_log is not None
+        assert engine.query_log.path == expected
+        assert [question.count for question in engine.query_log.questions()] == [1]
+    assert QueryLog(tmp_path / "other", settings=QueryLogSettings(path="mine")).path.name == "other"
+
+
+def test_what_an_engine_noted_is_written_when_it_is_gone(path: Path, make_loader: Any) -> None:
+    settings = EngineSettings(query_log=QueryLogSettings(path=path))
+    engine = QueryEngine(make_loader(db=[{"a": 1}]), settings=settings)
+    engine.query("db").where(field("a") == 1).run()
+    del engine
+    gc.collect()
+    assert len(path.read_text().splitlines()) == 2
+
+
+def test_a_directory_of_files_is_opened_with_a_log(tmp_path: Path) -> None:
+    (tmp_path / "db.json").write_text('[{"a": 1}]')
+    settings = EngineSettings(query_log=QueryLogSettings(path=tmp_path / "log"))
+    engine = QueryEngine.open(tmp_path, settings=settings)
+    engine.query("db").where(field("a") == 1).run()
+    assert engine.query_log is not None
+    assert len(engine.query_log.questions()) == 1
 
 
 def test_old_questions_cool_by_half_in_a_half_life(path: Path, clock: Any) -> None:
@@ -143,6 +203,22 @@ def test_a_large_file_is_compacted_to_its_hottest_questions(path: Path, clock: A
     assert log.questions()[0].count == 50
 
 
+def test_what_is_kept_is_bounded_in_bytes_and_a_huge_question_keeps_no_other_out(
+    path: Path, clock: Any
+) -> None:
+    settings = QueryLogSettings(max_bytes=4_000, flush_questions=1)
+    log = QueryLog(path, settings=settings, clock=clock)
+    for _ in range(3):
+        query = StructuredQuery("db", [QueryFilter("a", "in", [*range(2_000)])])
+        log.answered(AnsweredQuery(query, "v1", True, 0, 1, 5, {}))
+        for value in range(40):
+            log.answered(asked(value))
+    assert path.stat().st_size <= 4_000
+    kept = values(QueryLog(path, clock=clock))
+    assert 5 <= len(kept) < 41
+    assert all(isinstance(value, int) for value in kept)
+
+
 @pytest.mark.parametrize("torn", [b'{"id":"x","n":', b"\xff\xfe", b"x"])
 def test_a_torn_tail_is_set_aside_and_counted(path: Path, clock: Any, torn: bytes) -> None:
     with QueryLog(path, clock=clock) as log:
@@ -154,6 +230,18 @@ def test_a_torn_tail_is_set_aside_and_counted(path: Path, clock: Any, torn: byte
     assert sorted(values(again)) == [1, 2]
     assert again.torn_lines == 1
     assert path.with_name("queries.jsonl.torn").read_bytes() == torn + b"\n"
+
+
+def test_what_is_set_aside_is_its_owner_s_and_bounded(path: Path, clock: Any) -> None:
+    aside = path.with_name("queries.jsonl.torn")
+    for _ in range(4):
+        QueryLog(path, clock=clock).close()
+        with path.open("ab") as file:
+            file.write(b"x" * 600_000)
+    QueryLog(path, clock=clock)
+    assert aside.stat().st_mode & 0o077 == 0
+    assert aside.stat().st_size <= 2_000_000
+    assert path.stat().st_size < 100
 
 
 def test_a_broken_line_in_the_middle_is_set_aside_once(path: Path, clock: Any) -> None:
@@ -217,12 +305,61 @@ def test_a_pipe_is_refused_without_waiting_for_a_reader(tmp_path: Path) -> None:
         QueryLog(tmp_path / "pipe")
 
 
-@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root may write anywhere")
-def test_a_file_that_may_not_be_written_is_refused(path: Path) -> None:
-    QueryLog(path).close()
-    path.chmod(0o400)
-    with pytest.raises(QueryLogError, match="Permission denied"):
-        QueryLog(path)
+@pytest.fixture
+def as_nobody() -> Iterator[Path]:
+    """Give a folder that others may enter, while the test runs as a user without rights there."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+        if is_root:
+            QueryLog(folder / "queries.jsonl").close()
+            os.seteuid(65_534)
+        else:
+            QueryLog(folder / "queries.jsonl").close()
+            (folder / "queries.jsonl").chmod(0o400)
+        try:
+            yield folder
+        finally:
+            if is_root:
+                os.seteuid(0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no users here")
+def test_a_file_that_may_not_be_written_is_refused(as_nobody: Path) -> None:
+    with pytest.raises(QueryLogError, match=r"queries\.jsonl' cannot be used: Permission denied"):
+        QueryLog(as_nobody / "queries.jsonl")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no users here")
+def test_a_folder_that_may_not_be_written_is_refused(as_nobody: Path) -> None:
+    with pytest.raises(QueryLogError, match="name a file in a folder that can be written"):
+        QueryLog("/proc/queries/log" if os.geteuid() else as_nobody / "more" / "queries.jsonl")
+
+
+def test_an_engine_whose_log_cannot_be_used_says_so_when_it_is_made(
+    tmp_path: Path, make_loader: Any
+) -> None:
+    settings = EngineSettings(query_log=QueryLogSettings(path=tmp_path))
+    with pytest.raises(QueryLogError, match="is a directory; name a file"):
+        QueryEngine(make_loader(db=[]), settings=settings)
+
+
+def test_a_disk_that_is_full_halfway_leaves_whole_lines_only(
+    path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = QueryLog(path, clock=clock)
+    log.answered(asked(1))
+    log.flush()
+    good = path.read_bytes()
+    log.answered(asked(2))
+    write = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda to, block: write(to, block[: len(block) // 2]))
+        with pytest.raises(QueryLogError, match=r"\d+ of \d+ bytes could be written"):
+            log.flush()
+    assert path.read_bytes() == good
+    assert sorted(values(log)) == [1, 2]
 
 
 def test_a_log_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
@@ -277,7 +414,7 @@ def test_threads_lose_no_question(path: Path, clock: Any) -> None:
 _CHILD = """
 import sys
 sys.path[:0] = sys.argv[2:]
-from tests.integration.test_query_log import asked
+from tests.query_log.test_log import asked
 from blackcore.minimal.query_engine.integration import QueryLog
 from blackcore.minimal.query_engine.settings import QueryLogSettings
 settings = QueryLogSettings(flush_questions=3, max_bytes=3_000)
@@ -328,3 +465,7 @@ def test_the_default_place_is_the_user_s_state_folder(
 def test_settings_that_cannot_be_are_refused() -> None:
     with pytest.raises(SettingsError, match=r"flush_seconds is 0"):
         QueryLogSettings(flush_seconds=0)
+    with pytest.raises(SettingsError, match=r"path is 3; it must be a path, or None"):
+        QueryLogSettings(path=3)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"query_log is True; it must be QueryLogSettings\(\)"):
+        EngineSettings(query_log=True)  # type: ignore[arg-type]
