@@ -44,15 +44,21 @@ def held(made: Column) -> list[object]:
 @pytest.mark.parametrize(
     ("cells", "kind", "dtype"),
     [
-        ([1, 2], NumberColumn, np.int64),
-        ([1, None], NumberColumn, np.int64),
+        ([1, 2], NumberColumn, np.int8),
+        ([1, None], NumberColumn, np.int8),
+        ([-128, 127], NumberColumn, np.int8),
+        ([-129, 0], NumberColumn, np.int16),
+        ([None, 128], NumberColumn, np.int16),
+        ([2**15, None], NumberColumn, np.int32),
+        ([-(2**15) - 1], NumberColumn, np.int32),
+        ([2**31, None], NumberColumn, np.int64),
         ([2**63 - 1, -(2**63)], NumberColumn, np.int64),
         ([2**63 - 1, -(2**63), None], NumberColumn, np.int64),
         ([1.5, -0.0, float("inf")], NumberColumn, np.float64),
         ([1.5, None, NAN], NumberColumn, np.float64),
         ([1, 1.5, None], NumberColumn, np.float64),
         ([2**53, -(2**53), 0.5], NumberColumn, np.float64),
-        ([True, False, None], BoolColumn, np.int64),
+        ([True, False, None], BoolColumn, np.int8),
     ],
     ids=repr,
 )
@@ -61,7 +67,7 @@ def test_fields_of_one_type_become_columns(cells: list[Any], kind: type, dtype: 
     assert type(made) is kind
     assert isinstance(made, NumberColumn)
     assert made.values.dtype == dtype
-    assert made.is_integer is (dtype is np.int64)
+    assert made.is_integer is (dtype is not np.float64)
     assert all(json_equal(a, b) for a, b in zip(held(made), cells, strict=True))
 
 
@@ -169,15 +175,54 @@ def test_a_column_tells_what_it_keeps_with_what_was_made_of_it() -> None:
     numbers, gaps = column(*range(100)), column(*range(99), None)
     assert numbers is not None
     assert gaps is not None
-    assert numbers.size_bytes == 800
-    assert gaps.size_bytes == 900
+    assert numbers.size_bytes == 100
+    assert gaps.size_bytes == 200
 
 
-@pytest.mark.parametrize(("cells", "ascii_only"), [(["a", None], True), (["a", "é"], False)])
-def test_a_string_column_knows_whether_all_is_ascii(cells: list[Any], ascii_only: bool) -> None:
+@pytest.mark.parametrize(
+    ("cells", "unlike"),
+    [
+        (["a", None, "NO"], None),
+        (["é", "日本", "e\u0301"], None),
+        (["É", "a", None, "ß", "é"], [True, False, False, True, False]),
+        (["ſ", "\u212a", "ﬁ", "ς", "İ"], [True] * 5),
+    ],
+    ids=ascii,
+)
+def test_a_string_column_knows_what_casefolds_otherwise_than_ascii_does(
+    cells: list[Any], unlike: list[bool] | None
+) -> None:
     made = column(*cells)
     assert isinstance(made, StringColumn)
-    assert made.is_ascii is ascii_only
+    bare = made.size_bytes
+    found = made.unlike_ascii
+    assert (None if found is None else found.tolist()) == unlike
+    assert made.size_bytes == bare + (0 if unlike is None else len(cells))
+
+
+def test_the_code_of_a_text_is_found_if_a_row_has_it() -> None:
+    made = column("b", "a", None, "c", "a")
+    assert isinstance(made, StringColumn)
+    assert [made.code_of(text) for text in ("a", "c", "bb", "", "d")] == [0, 2, None, None, None]
+
+
+@pytest.mark.parametrize("distinct", [100, 127, 128, 40_000, 70_000])
+def test_codes_are_no_wider_than_they_must(distinct: int) -> None:
+    texts = [f"t{n:06}" for n in range(distinct)] * 2
+    made = column(*texts, None)
+    assert isinstance(made, StringColumn)
+    assert made.codes.tolist() == [*range(distinct), *range(distinct), -1]
+    wide = {100: 1, 127: 1, 128: 2, 40_000: 4, 70_000: 4}[distinct]
+    assert made.codes.dtype.itemsize == wide
+    assert made.first_code("t000050") == 50
+    assert made.first_code("t000050", above=True) == 51
+    assert made.code_of("t0000505") is None
+
+
+def test_a_null_row_has_a_value_no_less_than_the_least() -> None:
+    made = column(None, 5, None, 300, -7)
+    assert isinstance(made, NumberColumn)
+    assert made.values.tolist() == [-7, 5, -7, 300, -7]
 
 
 def test_booleans_are_keys_and_truths() -> None:

@@ -87,7 +87,7 @@ def test_columns_go_with_the_version() -> None:
 @pytest.mark.parametrize("max_bytes", [1, 3_000, 10**9])
 def test_threads_get_right_answers_from_shared_columns_that_come_and_go(max_bytes: int) -> None:
     engine = engine_of(max_bytes)
-    asked = questions(engine) * 20
+    asked = questions(engine) * 6
 
     def work(offset: int) -> None:
         for query in asked[offset:] + asked[:offset]:

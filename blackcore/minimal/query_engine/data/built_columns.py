@@ -67,7 +67,11 @@ def _gathered(name: str, column: Column, ids: RowIds, run: slice | None) -> pl.S
         chosen = texts.gather(ids) if run is None else texts[run]
         return chosen.alias(name)
     values = column.values[rows]
-    series = pl.Series(name, values == 1 if isinstance(column, BoolColumn) else values)
+    if isinstance(column, BoolColumn):
+        series = pl.Series(name, values == 1)
+    else:  # columns hold integers in fewer bytes where they can
+        dtype = pl.Int64 if column.is_integer else pl.Float64
+        series = pl.Series(name, values).cast(dtype)
     return series if column.valid is None else _with_nulls(series, column.valid[rows])
 
 

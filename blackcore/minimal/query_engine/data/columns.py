@@ -6,6 +6,7 @@ nothing is coerced. Other fields stay what they are, and are looked up in the ro
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,10 +21,15 @@ from ..query.values import walk
 Row: TypeAlias = Mapping[str, object]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 RowIds: TypeAlias = npt.NDArray[np.uint32]
-SortKeys: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.int32] | npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.signedinteger]
+SortKeys: TypeAlias = Integers | npt.NDArray[np.float64]
 
 EXACT_FLOAT_INTEGER = 2**53
 """Whole numbers up to this are exact as floats, so a column may hold them beside floats."""
+
+_MAX_TEXTS = 65_536
+_TEXT_BYTES = 70
+"""Of a short string and its place in a list, in CPython."""
 
 _NULL: frozenset[type] = frozenset({type(None)})
 _NUMBERS: frozenset[type] = frozenset({int, float})
@@ -70,7 +76,13 @@ def _walked_cells(rows: Sequence[Row], path: str) -> tuple[list[object], FieldTy
 
 
 class NumberColumn:
-    """Numbers as int64 or float64; `valid` is None where no row is null."""
+    """Numbers as float64, or as the narrowest integers that hold them all.
+
+    Attributes:
+        values: one per row; what a null row has is no less than the least of the others, and NaN
+            among floats.
+        valid: which rows are not null, None where none is.
+    """
 
     def __init__(self, values: SortKeys, valid: Mask | None) -> None:
         self.values = values
@@ -79,7 +91,7 @@ class NumberColumn:
     @property
     def is_integer(self) -> bool:
         """Whether the values are whole numbers, exact over all of int64."""
-        return self.values.dtype == np.int64
+        return self.values.dtype.kind == "i"
 
     @property
     def sort_keys(self) -> SortKeys:
@@ -93,7 +105,7 @@ class NumberColumn:
 
 
 class BoolColumn(NumberColumn):
-    """Booleans as 0 and 1 in int64 keys."""
+    """Booleans as 0 and 1."""
 
     @cached_property
     def truth(self) -> Mask:
@@ -115,6 +127,7 @@ class StringColumn:
         self.valid: Mask | None = (
             series.is_not_null().to_numpy() if series.null_count() > 0 else None
         )
+        self._series_bytes = int(series.estimated_size())
 
     @cached_property
     def distinct(self) -> pl.Series:
@@ -122,19 +135,33 @@ class StringColumn:
         return self.series.drop_nulls().unique().sort()
 
     @cached_property
-    def codes(self) -> npt.NDArray[np.int32]:
+    def codes(self) -> Integers:
         """One position in `distinct` per row; -1 for null."""
         distinct = self.distinct
         if len(distinct) > len(self.series) // 2:
-            ranks = self.series.rank("dense").cast(pl.Int32) - 1
-            return ranks.fill_null(-1).to_numpy()
-        physical = self.series.cast(pl.Enum(distinct)).to_physical()
-        return physical.cast(pl.Int32).fill_null(-1).to_numpy()
+            codes = self.series.rank("dense").cast(pl.Int32) - 1
+        else:
+            codes = self.series.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32)
+        narrow = _narrowest(-1, len(distinct))
+        return codes.fill_null(-1).to_numpy().astype(narrow)
+
+    @cached_property
+    def _texts(self) -> list[str] | None:
+        """The distinct strings for Python, None where they are too many to have them twice."""
+        return self.distinct.to_list() if len(self.distinct) <= _MAX_TEXTS else None
 
     def first_code(self, text: str, *, above: bool = False) -> int:
         """Return the code of the first distinct string that is not below (or is above) a text."""
+        if self._texts is not None:
+            return (bisect_right if above else bisect_left)(self._texts, text)
         side: Literal["left", "right"] = "right" if above else "left"
         return int(self.distinct.search_sorted(text, side=side))
+
+    def code_of(self, text: str) -> int | None:
+        """Return the code of a string, None where no row has it."""
+        code = self.first_code(text)
+        there = code < len(self.distinct) and self.distinct[code] == text
+        return code if there else None
 
     @property
     def has_codes(self) -> bool:
@@ -142,10 +169,20 @@ class StringColumn:
         return "codes" in self.__dict__
 
     @cached_property
-    def is_ascii(self) -> bool:
-        """Whether every string is ASCII, where lower case and casefold are the same."""
-        lengths = self.series.str.len_bytes() == self.series.str.len_chars()
-        return bool(lengths.fill_null(value=True).all())
+    def unlike_ascii(self) -> Mask | None:
+        """True for strings that casefold otherwise than by their ASCII letters, None without any.
+
+        >>> StringColumn(pl.Series(["NO", "\u00e9", "Stra\u00dfe", None])).unlike_ascii.tolist()
+        [False, False, True, False]
+        """
+        odd = (self.series.str.len_bytes() != self.series.str.len_chars()).fill_null(value=False)
+        rows = odd.arg_true()
+        unlike = [t.casefold() != _ascii_lower(t) for t in self.series.gather(rows).to_list()]
+        if not any(unlike):
+            return None
+        mask = np.zeros(len(self.series), dtype=np.bool_)
+        mask[rows.to_numpy()] = unlike
+        return mask
 
     @property
     def sort_keys(self) -> SortKeys:
@@ -156,9 +193,14 @@ class StringColumn:
     def size_bytes(self) -> int:
         """What the column keeps in memory, with what was made of it so far."""
         made = self.__dict__
-        parts = int(self.series.estimated_size())
-        parts += int(made["distinct"].estimated_size()) if "distinct" in made else 0
-        parts += made["codes"].nbytes if "codes" in made else 0
+        parts = self._series_bytes
+        for name in ("codes", "unlike_ascii"):
+            array = made.get(name)
+            parts += 0 if array is None else array.nbytes
+        if "distinct" in made:
+            distinct = made["distinct"]
+            parts += int(distinct.estimated_size())
+            parts += _TEXT_BYTES * len(distinct) if made.get("_texts") is not None else 0
         return parts + (0 if self.valid is None else self.valid.nbytes)
 
 
@@ -174,7 +216,7 @@ def column_of(cells: Sequence[object], types: FieldTypes) -> Column | None:
         return _string_column(cells)
     if kinds == {bool}:
         valid = _valid(cells, types.types)
-        return BoolColumn(np.array([cell is True for cell in cells], dtype=np.int64), valid)
+        return BoolColumn(np.array([cell is True for cell in cells], dtype=np.int8), valid)
     if kinds == {int}:
         return _integer_column(cells, types.types)
     if kinds and kinds <= _NUMBERS:
@@ -198,11 +240,28 @@ def _string_column(cells: Sequence[object]) -> StringColumn | None:
 def _integer_column(cells: Sequence[object], types: Iterable[type]) -> NumberColumn | None:
     try:
         if type(None) not in types:
-            return NumberColumn(np.array(cells, dtype=np.int64), None)
+            return NumberColumn(_narrowed(np.array(cells, dtype=np.int64)), None)
         series = pl.Series(cells, dtype=pl.Int64)
     except (OverflowError, TypeError):  # beyond 64 bits
         return None
-    return NumberColumn(series.fill_null(0).to_numpy(), series.is_not_null().to_numpy())
+    values = series.fill_null(strategy="min").to_numpy()
+    return NumberColumn(_narrowed(values), series.is_not_null().to_numpy())
+
+
+def _narrowed(values: npt.NDArray[np.int64]) -> Integers:
+    return values.astype(_narrowest(int(values.min()), int(values.max())), copy=False)
+
+
+def _narrowest(least: int, greatest: int) -> type[np.signedinteger]:
+    """Return the narrowest type: a look at a column takes as long as its bytes are many."""
+    for narrow in (np.int8, np.int16, np.int32):
+        if np.iinfo(narrow).min <= least and greatest <= np.iinfo(narrow).max:
+            return narrow
+    return np.int64
+
+
+def _ascii_lower(text: str) -> str:
+    return text.encode().lower().decode()  # of bytes, ASCII letters alone
 
 
 def _float_column(cells: Sequence[object], kinds: frozenset[type]) -> NumberColumn | None:

@@ -11,7 +11,7 @@ from ..data import ListColumn, RowIds, StageActual
 from ..optimization.plan import FilterStage, Way
 from ..query import Condition, FilterGroup, QueryFilter
 from .list_masks import list_mask_of
-from .masks import mask_of
+from .masks import is_cheap, mask_of
 from .row_filters import RowFilters, filtered_by
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ class ColumnFilters:
     ) -> tuple[RowIds, int]:
         """Return the positions that survive all stages, the first ones, and how many do.
 
-        Masks over full columns are AND-ed as long as stages ask for them; the first stage that
-        wants to see survivors only turns the mask into positions.
+        Masks over full columns are AND-ed as long as that costs less than picking the survivors
+        from the mask, which are in hand from then on.
         """
         mask: Mask | None = None
         left = len(ids)
         whole = left == len(self.records)
         for stage in stages:
             start = time.perf_counter_ns()
-            if whole and stage.way.is_over_all_rows(first=mask is None):
+            if whole and self._looks_at_all(stage, left, first=mask is None):
                 answer = self.mask(stage.condition, None, stage.way)
-                mask = answer if mask is None else mask & answer
+                mask = answer if mask is None else np.logical_and(mask, answer, out=answer)
                 left = int(np.count_nonzero(mask))
             else:
                 if mask is not None:
@@ -73,8 +73,32 @@ class ColumnFilters:
             return ids[:limit], left
         return first_positions(mask, left, limit), left
 
+    def _looks_at_all(self, stage: FilterStage, left: int, *, first: bool) -> bool:
+        """Return whether a stage looks at all rows, of which `left` are still in question.
+
+        The plan estimated how many they would be; what it chose for that is corrected here.
+        """
+        if stage.way is Way.ROWS:
+            return False
+        if self._is_cheap(stage.condition):
+            return True
+        if stage.way is Way.DISTINCT:
+            return first or left * _DISTINCT_FRACTION > len(self.records)
+        return first or left * _SURVIVORS_FRACTION > len(self.records)
+
+    def _is_cheap(self, condition: Condition) -> bool:
+        """Return whether a look at a whole column costs less than picking the survivors."""
+        if isinstance(condition, FilterGroup):
+            return all(map(self._is_cheap, condition.filters))
+        column = self.column_of(condition.field)
+        return (
+            column is not None
+            and not isinstance(column, ListColumn)
+            and is_cheap(condition, column)
+        )
+
     def mask(self, condition: Condition, ids: RowIds | None, way: Way) -> Mask:
-        """Return one bool per row in question (all rows for None)."""
+        """Return one bool per row in question (all rows for None), the caller's to write to."""
         if isinstance(condition, FilterGroup):
             answer = self._group_mask(condition, ids, way)
             return ~answer if condition.negate else answer
@@ -88,7 +112,7 @@ class ColumnFilters:
                 pattern_timeout_seconds=self.pattern_timeout_seconds,
             )
             if found is not None:
-                return found
+                return found if found.flags.writeable else found.copy()
         return self._row_mask(condition, ids)
 
     def _row_mask(self, condition: QueryFilter, ids: RowIds | None) -> Mask:
@@ -103,10 +127,10 @@ class ColumnFilters:
         wanted = group.mode == "and"
         size = len(self.records) if ids is None else len(ids)
         answer = np.full(size, wanted, dtype=np.bool_)
-        for member in group.filters:
-            if ids is None and way is Way.COLUMN:
-                found = self.mask(member, None, way)
-                answer = answer & found if wanted else answer | found
+        combine = np.logical_and if wanted else np.logical_or
+        for at, member in enumerate(group.filters):
+            if ids is None and way is not Way.ROWS and (at == 0 or self._is_cheap(member)):
+                combine(answer, self.mask(member, None, way), out=answer)
                 continue
             undecided = np.flatnonzero(answer == wanted)
             if not len(undecided):
@@ -114,6 +138,12 @@ class ColumnFilters:
             undecided_ids = undecided.astype(np.uint32) if ids is None else ids[undecided]
             answer[undecided] = self.mask(member, undecided_ids, way)
         return answer
+
+
+_SURVIVORS_FRACTION = 2
+"""Below this part of the rows, picking their strings costs less than looking at the others."""
+_DISTINCT_FRACTION = 10
+"""Below this part of the rows, picking their codes costs less than looking all codes up."""
 
 
 def first_positions(mask: Mask, count: int, limit: int | None) -> RowIds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +46,8 @@ def sorted_prefix(
         ordered = np.array(sorted_in_python(ids.tolist(), sort_fields, records), dtype=np.uint32)
     else:
         typed = [column for column in columns if column is not None]
-        ordered = _sorted_by_columns(ids, sort_fields, typed, limit)
+        sorts = [_Sort(c, sort.descending) for c, sort in zip(typed, sort_fields, strict=True)]
+        ordered = _first(ids, sorts, len(ids) if limit is None else limit)
     return ordered if limit is None else ordered[:limit]
 
 
@@ -79,42 +80,80 @@ def _first_values(ids: list[int], path: str, records: Records) -> dict[int, obje
     return dict(zip(ids, cells, strict=True))
 
 
-def _sorted_by_columns(
-    ids: RowIds, sort_fields: Sequence[SortField], columns: Sequence[Column], limit: int | None
-) -> RowIds:
-    if limit is not None and limit * _TOP_K_FRACTION < len(ids):
-        ids = _candidates(ids, sort_fields[0], columns[0], limit)
+class _Sort(NamedTuple):
+    """One sort field: its column, and which way."""
+
+    column: Column
+    descending: bool
+
+
+def _first(ids: RowIds, sorts: Sequence[_Sort], limit: int) -> RowIds:
+    """Return the first rows in order.
+
+    The value of the last of them tells which rows come before it for certain; only those are
+    sorted. Who ties with it is decided by the other fields, and in the end by the order of `ids`.
+    """
+    if not sorts or limit <= 0:
+        return ids[: max(limit, 0)]
+    if limit * _TOP_K_FRACTION >= len(ids):
+        return _sorted(ids, sorts)[:limit]
+    column = sorts[0].column
+    keys, valid = _of_rows(column, ids)
+    present = len(ids) if valid is None else int(np.count_nonzero(valid))
+    if valid is not None and present <= limit:
+        nulls = _first(ids[~valid], sorts[1:], limit - present)
+        return np.concatenate([_sorted(ids[valid], sorts), nulls])
+    before, tied = _around_last(keys, present, limit, descending=sorts[0].descending)
+    if valid is not None:
+        before &= valid
+        tied &= valid
+    certain = ids[np.flatnonzero(before)]
+    open_ids = ids[np.flatnonzero(tied)]
+    return np.concatenate(
+        [_sorted(certain, sorts), _first(open_ids, sorts[1:], limit - len(certain))]
+    )
+
+
+def _of_rows(column: Column, ids: RowIds) -> tuple[SortKeys, Mask | None]:
+    keys, valid = column.sort_keys, column.valid
+    if len(ids) == len(keys) and bool((ids[1:] > ids[:-1]).all()):
+        return keys, valid  # all rows, in the records' order
+    return keys[ids], None if valid is None else valid[ids]
+
+
+def _around_last(
+    keys: SortKeys, present: int, limit: int, *, descending: bool
+) -> tuple[Mask, Mask]:
+    """Return which keys come before the last of the first `limit`, and which tie with it.
+
+    Keys of null rows are no greater than any other, or NaN, which sorts behind all.
+    """
+    behind = keys.dtype.kind == "f"
+    if descending:
+        at = present - limit if behind else len(keys) - limit
+    else:
+        at = limit - 1 if behind else len(keys) - present + limit - 1
+    last = np.partition(keys, at)[at]
+    return (keys > last if descending else keys < last), keys == last
+
+
+def _sorted(ids: RowIds, sorts: Sequence[_Sort]) -> RowIds:
+    """Return all rows in order."""
+    if len(sorts) == 1 and sorts[0].column.valid is None:
+        return ids[np.argsort(_directed_keys(ids, sorts[0]), kind="stable")]
     keys: list[npt.NDArray[np.generic]] = []
-    for sort, column in zip(sort_fields, columns, strict=True):
-        if column.valid is not None:
-            keys.append(~column.valid[ids])  # nulls last, whichever the order
-        keys.append(_directed_keys(column, ids, descending=sort.descending))
-    if len(keys) == 1:
-        return ids[np.argsort(keys[0], kind="stable")]
+    for sort in sorts:
+        valid = sort.column.valid
+        if valid is not None:
+            keys.append(~valid[ids])  # nulls last, whichever the order
+        keys.append(_directed_keys(ids, sort))
     return ids[np.lexsort(keys[::-1])]  # lexsort's last key decides first; it is stable
 
 
-def _directed_keys(column: Column, ids: RowIds, *, descending: bool) -> SortKeys:
+def _directed_keys(ids: RowIds, sort: _Sort) -> SortKeys:
     """Return the keys of some rows, smaller first, equal ones for all nulls."""
-    keys = column.sort_keys[ids]
-    if column.valid is not None:
-        keys = np.where(column.valid[ids], keys, 0)
-    if not descending:
+    keys = sort.column.sort_keys[ids]
+    if not sort.descending:
         return keys
     # the complement of an integer has no overflow, as its negative has
     return np.invert(keys) if keys.dtype.kind == "i" else np.negative(keys)
-
-
-def _candidates(ids: RowIds, sort: SortField, column: Column, limit: int) -> RowIds:
-    """Return the rows that can be among the first `limit`, in their order.
-
-    All rows that tie with the last one by the first sort field stay: the other fields, or the
-    records' order, decide among them.
-    """
-    present = ids if column.valid is None else ids[column.valid[ids]]
-    if len(present) < limit:
-        return ids
-    keys = _directed_keys(column, present, descending=sort.descending)
-    last = np.partition(keys, limit - 1)[limit - 1]
-    mask: Mask = np.less_equal(keys, last)
-    return present[mask]

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import TypeAlias, cast
 
 import numpy as np
 import polars as pl
 
 from ..data import RowIds, StringColumn
-from ..data.columns import Mask
+from ..data.columns import Integers, Mask, SortKeys
 from ..query import QueryFilter, QueryOperator
 from ..query.operators import ORDERINGS
 from ..query.patterns import compile_pattern
 from .predicates import Test, fuzzy_mask, plain_test
+
+_TEXTS: frozenset[type] = frozenset({str, type(None)})
 
 Selection: TypeAlias = RowIds | None
 """Positions of the rows in question, None for all."""
@@ -28,17 +31,20 @@ def string_mask(
     timeout_seconds: float,
 ) -> Mask | None:
     """Return one bool per row in question for a positive operator, None where there is no way."""
-    coded = _coded_mask(operator, condition, column, selection) if column.has_codes else None
-    if coded is not None:
-        return coded
+    if column.has_codes:
+        coded = _coded_mask(operator, condition, column, selection)
+        if coded is not None:
+            return coded
+        rows = len(column.series) if selection is None else len(selection)
+        once_per_distinct = once_per_distinct or rows > len(column.distinct)
     if not once_per_distinct:
-        series = column.series if selection is None else column.series.gather(selection)
-        native = _native_string_mask(operator, condition, column, series)
+        native = _native_string_mask(operator, condition, column, selection)
         if native is not None:
             return native
+        series = column.series if selection is None else column.series.gather(selection)
         if len(series) <= len(column.distinct):
             return _over_texts(operator, condition, series, timeout_seconds)
-    over_distinct = _over_texts(operator, condition, column.distinct, timeout_seconds)
+    over_distinct = _over_distinct(operator, condition, column, timeout_seconds)
     if over_distinct is None:
         return None
     codes = column.codes if selection is None else column.codes[selection]
@@ -46,13 +52,68 @@ def string_mask(
     answer_for_null = operator is QueryOperator.IN and None in cast(
         "tuple[object]", condition.value
     )
-    return np.append(over_distinct, answer_for_null)[codes]
+    return _picked(np.append(over_distinct, answer_for_null), codes)
+
+
+def _over_distinct(
+    operator: QueryOperator, condition: QueryFilter, column: StringColumn, timeout_seconds: float
+) -> Mask | None:
+    """Return one bool per distinct string."""
+    distinct = column.distinct
+    native = _native_text_mask(operator, condition, distinct)
+    return _over_texts(operator, condition, distinct, timeout_seconds) if native is None else native
+
+
+def _picked(answers: Mask, codes: Integers) -> Mask:
+    """Return the answer of each code, the last one for -1."""
+    found = np.flatnonzero(answers)
+    if len(found) <= _FEW_CODES and not answers[-1]:
+        return among(codes, found.tolist())
+    picked: Mask = answers.take(codes)
+    return picked
+
+
+_FEW_CODES = 8
+"""So many comparisons of codes take no longer than one look-up of each code in a table."""
+
+
+def are_few(members: object) -> bool:
+    """Return whether so many members are compared one by one."""
+    return len(cast("tuple[object, ...]", members)) <= _FEW_CODES
+
+
+def is_coded(operator: QueryOperator, condition: QueryFilter) -> bool:
+    """Return whether codes alone tell of a filter, given that a column has them."""
+    if operator not in _CODED or not condition.case_sensitive:
+        return False
+    takes_many = operator in (QueryOperator.BETWEEN, QueryOperator.IN)
+    operands = cast("tuple[object, ...]", condition.value) if takes_many else (condition.value,)
+    return _are_utf8(*operands)
+
+
+def among(values: SortKeys, wanted: Sequence[float]) -> Mask:
+    """Return where values are among some, which are in rising order and of the values' type."""
+    if not wanted:
+        return np.zeros(len(values), dtype=np.bool_)
+    if len(wanted) > _FEW_CODES:
+        return np.isin(values, np.array(wanted, dtype=values.dtype))
+    if values.dtype.kind == "i" and wanted[-1] - wanted[0] == len(wanted) - 1 > 1:
+        return np.logical_and(values >= wanted[0], values <= wanted[-1])
+    mask: Mask = values == wanted[0]
+    for other in wanted[1:]:
+        mask |= values == other
+    return mask
+
+
+_CODED = ORDERINGS | {QueryOperator.EQUALS, QueryOperator.BETWEEN, QueryOperator.IN}
 
 
 def _coded_mask(
     operator: QueryOperator, condition: QueryFilter, column: StringColumn, selection: Selection
 ) -> Mask | None:
     """Return what the codes tell: they are in the order of the strings, null before all."""
+    if operator is QueryOperator.IN:
+        return _coded_in_mask(condition, column, selection)
     ends = _code_range(operator, condition, column)
     if ends is None:
         return None
@@ -60,28 +121,40 @@ def _coded_mask(
     codes = column.codes if selection is None else column.codes[selection]
     if after_last == first + 1:
         return np.equal(codes, first)
+    if after_last <= first:
+        return np.zeros(len(codes), dtype=np.bool_)
+    if after_last == len(column.distinct):
+        return np.greater_equal(codes, first)
+    if first == 0 and column.valid is None:
+        return np.less(codes, after_last)
     return (codes >= first) & (codes < after_last)
+
+
+def _coded_in_mask(
+    condition: QueryFilter, column: StringColumn, selection: Selection
+) -> Mask | None:
+    if not is_coded(QueryOperator.IN, condition):
+        return None
+    texts = cast("tuple[str, ...]", condition.value)
+    found = {column.code_of(text) for text in texts} - {None}
+    codes = column.codes if selection is None else column.codes[selection]
+    return among(codes, sorted(cast("set[int]", found)))
 
 
 def _code_range(
     operator: QueryOperator, condition: QueryFilter, column: StringColumn
 ) -> tuple[int, int] | None:
     """Return the codes that a comparison holds for, the last one excluded."""
-    operand = condition.value
-    if operator is QueryOperator.BETWEEN:
-        low, high = cast("tuple[object, object]", operand)
-    else:
-        low = high = operand
-    if not condition.case_sensitive or not _are_utf8(low, high):
+    if not is_coded(operator, condition):
         return None
-    lowest, highest = cast("str", low), cast("str", high)
+    operand = condition.value
+    is_between = operator is QueryOperator.BETWEEN
+    lowest, highest = cast("tuple[str, str]", operand if is_between else (operand, operand))
     if operator in (QueryOperator.EQUALS, QueryOperator.BETWEEN):
         return column.first_code(lowest), column.first_code(highest, above=True)
     if operator in (QueryOperator.GT, QueryOperator.GTE):
         return column.first_code(lowest, above=operator is QueryOperator.GT), len(column.distinct)
-    if operator in (QueryOperator.LT, QueryOperator.LTE):
-        return 0, column.first_code(highest, above=operator is QueryOperator.LTE)
-    return None
+    return 0, column.first_code(highest, above=operator is QueryOperator.LTE)
 
 
 def _are_utf8(*texts: object) -> bool:
@@ -89,37 +162,53 @@ def _are_utf8(*texts: object) -> bool:
 
 
 def _native_string_mask(
-    operator: QueryOperator, condition: QueryFilter, column: StringColumn, series: pl.Series
+    operator: QueryOperator, condition: QueryFilter, column: StringColumn, selection: Selection
 ) -> Mask | None:
-    """Return what Polars tells exactly and by itself, None for the rest."""
+    """Return what Polars tells exactly and by itself of some rows, None for the rest."""
+    series = column.series if selection is None else column.series.gather(selection)
+    operand = condition.value
+    if condition.case_sensitive or operator is QueryOperator.REGEX:
+        return _native_text_mask(operator, condition, series)
+    if not isinstance(operand, str) or operator not in _FOLDED_PATTERNS:
+        return None
+    part = operand.casefold()
+    if not part.isascii():
+        return None
+    mask = _filled(series.str.contains(_FOLDED_PATTERNS[operator].format(re.escape(part))))
+    unlike = column.unlike_ascii
+    if unlike is None:
+        return mask
+    places = np.flatnonzero(unlike if selection is None else unlike[selection])
+    test = plain_test(operator, operand, _TEXTS, case_sensitive=False)
+    texts = series.gather(places).to_list()
+    mask = mask.copy()  # what Polars gives out is not ours to write
+    mask[places] = np.fromiter(map(test, texts), dtype=np.bool_, count=len(texts))
+    return mask
+
+
+_FOLDED_PATTERNS = {
+    QueryOperator.EQUALS: r"(?i-u)\A(?:{})\z",
+    QueryOperator.CONTAINS: "(?i-u){}",
+}
+"""Without Unicode, the case of ASCII letters alone is left out of account."""
+
+
+def _native_text_mask(
+    operator: QueryOperator, condition: QueryFilter, series: pl.Series
+) -> Mask | None:
+    """Return what Polars tells exactly and by itself of some strings, None for the rest."""
     operand = condition.value
     if operator is QueryOperator.REGEX:
         pattern = compile_pattern(str(operand), case_sensitive=condition.case_sensitive)
         return _filled(series.str.contains(pattern.rust_text)) if pattern.linear else None
-    if not isinstance(operand, str) or not _is_utf8(operand):
+    if not isinstance(operand, str) or not condition.case_sensitive or not _is_utf8(operand):
         return None
-    if not condition.case_sensitive:
-        return _native_folded_mask(operator, operand, column, series)
     if operator is QueryOperator.EQUALS:
         return _filled(series == operand)
     if operator is QueryOperator.CONTAINS:
         return _filled(series.str.contains(operand, literal=True))
     if operator in ORDERINGS:
         return _filled(_POLARS_ORDERINGS[operator](series, operand))
-    return None
-
-
-def _native_folded_mask(
-    operator: QueryOperator, operand: str, column: StringColumn, series: pl.Series
-) -> Mask | None:
-    """Lower case is casefold for ASCII alone; elsewhere Python casefolds each value."""
-    if not column.is_ascii:
-        return None
-    lowered = series.str.to_lowercase()
-    if operator is QueryOperator.EQUALS:
-        return _filled(lowered == operand.casefold())
-    if operator is QueryOperator.CONTAINS:
-        return _filled(lowered.str.contains(operand.casefold(), literal=True))
     return None
 
 
@@ -150,9 +239,7 @@ def _over_texts(
     cells = series.to_list()
     if operator in (QueryOperator.REGEX, QueryOperator.FUZZY):
         return _over_strings(operator, condition, cells, timeout_seconds)
-    test: Test = plain_test(
-        operator, condition.value, frozenset({str, type(None)}), condition.case_sensitive
-    )
+    test: Test = plain_test(operator, condition.value, _TEXTS, condition.case_sensitive)
     return np.fromiter(map(test, cells), dtype=np.bool_, count=len(cells))
 
 
