@@ -54,7 +54,7 @@ bench: $(VENV)/.group-test
 
 package: $(VENV)/.group-test
 	@rm -rf dist
-	@$(BIN)/python -m build --no-isolation --outdir dist . > /dev/null
+	@$(BIN)/python -m build --quiet --no-isolation --outdir dist .
 	@$(BIN)/python tests/wheel_in_empty_environment.py dist README.md
 
 lint: $(VENV)/.group-lint

@@ -47,7 +47,7 @@ def measure(
     """Return figures and latency curves of the cache; `weighed` are the peers by memory."""
     latency, curves = lookups(entries, rounds)
     weights = memory(million, weighed)
-    taken = weights[0].peers | {"ours": weights[0].measured}
+    taken = {**weights[0].peers, "ours": weights[0].measured}
     return Part(
         [*hit_rate(questions, distinct), *latency, *weights],
         {"latency": curves, "memory": taken},

@@ -246,6 +246,17 @@ def test_the_project_around_the_working_directory_is_found(
     assert read_status()["agent_c"]["completed_modules"] == ["cache"]
 
 
+def test_a_relative_path_is_meant_from_the_working_directory(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(path, repeated_queries_percent=0.5)
+    path.parent.mkdir()
+    monkeypatch.chdir(path.parent)
+    update = update_agent_status("cache", None, path="status.json")
+    assert update.path == path
+    assert "hit_rate" in update.status["agent_c"]["metrics"]
+
+
 def test_reading_says_where_there_is_none(path: Path) -> None:
     with pytest.raises(CoordinationError, match="there is no status at"):
         read_status(path)

@@ -228,7 +228,7 @@ def _copied_aside(path: Path, content: bytes) -> Path:
 
 def _status_path(path: str | Path | None) -> Path:
     if path is not None:
-        return Path(path)
+        return Path(path).absolute()
     here = Path.cwd()
     for mark in _MARKS:
         for folder in (here, *here.parents):
