@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import pytest
 
@@ -20,7 +22,12 @@ from blackcore.minimal.query_engine.data import Records
 from blackcore.minimal.query_engine.execution import Executor
 from blackcore.minimal.query_engine.optimization import FilterStage, QueryCost, Way, gather
 from blackcore.minimal.query_engine.optimization.plan import shown_time
-from blackcore.minimal.query_engine.optimization.query_optimizer import needed_fields
+from blackcore.minimal.query_engine.optimization.plan_drawing import drawn_steps
+from blackcore.minimal.query_engine.optimization.plan_steps import PlanStep
+from blackcore.minimal.query_engine.optimization.query_optimizer import (
+    needed_fields,
+    plan_as_written,
+)
 
 
 def explained(
@@ -105,35 +112,175 @@ def test_the_explanation_is_plain_values_and_json(flights: Records) -> None:
     assert made["planning_ns"] == 1_500
     assert made["rules_fired"] == []
     assert made["estimated_ns"] == analyzed.plan.cost.nanoseconds
-    stages = made["stages"]
-    assert isinstance(stages, list)
-    assert [stage["condition"] for stage in stages] == ["carrier == 'HA'", "note contains 'snow'"]
-    assert all(
-        set(stage)
-        == {"condition", "way", "selectivity", "estimated_ns", "estimated_rows", "rejected"}
-        for stage in stages
+    assert made["actual_ns"] == sum(actual.nanoseconds for actual in analyzed.actuals)
+    steps = made["steps"]
+    assert isinstance(steps, list)
+    assert [step["kind"] for step in steps] == ["read", "filter", "filter", "sort", "distinct"]
+    assert [step["label"] for step in steps[1:3]] == ["carrier == 'HA'", "note contains 'snow'"]
+    for step in steps[1:3]:
+        assert set(step) == {
+            "kind",
+            "label",
+            "way",
+            "estimated_rows",
+            "estimated_ns",
+            "actual_rows",
+            "actual_ns",
+            "estimate_ratio",
+            "rejected",
+        }
+        ratio = max(step["estimated_rows"], 1) / max(step["actual_rows"], 1)
+        assert step["estimate_ratio"] == pytest.approx(ratio)
+    assert all(step["actual_ns"] > 0 for step in steps[1:])
+    planned = explained(flights, QUERY).to_dict()
+    assert planned["actual_ns"] is None
+    assert not any("actual_rows" in step for step in planned["steps"])  # type: ignore[attr-defined]  # a list
+
+
+RULED = StructuredQuery(
+    database="flights",
+    filters=[
+        field("carrier").is_in(["UA", "AA"]),
+        field("carrier").is_in(["AA", "HA"]),
+        field("note").contains("snow"),
+    ],
+    pagination=QueryPagination(1, 10),
+)
+
+
+def ruled(records: Records) -> Explanation:
+    made = CostBasedOptimizer().optimize_query(RULED, gather(records, needed_fields(RULED)))
+    return Explanation(RULED, made.plan, (), made.rules_fired)
+
+
+def test_what_fired_is_told_with_what_changed_and_no_more(flights: Records) -> None:
+    text = str(ruled(flights))
+    assert (
+        "|-- rewritten by merge_conjuncts: (carrier in ('UA', 'AA') and carrier in ('AA', 'HA'))"
+        " -> carrier == 'AA'\n" in text
     )
-    actuals = made["actuals"]
-    assert isinstance(actuals, list)
-    assert [actual["name"] for actual in actuals] == [
-        "carrier == 'HA'",
-        "note contains 'snow'",
-        "sort",
-        "distinct",
-    ]
-    assert all(actual["nanoseconds"] > 0 for actual in actuals)
-    assert explained(flights, QUERY).to_dict()["actuals"] == []
+    assert "|-- rewritten by stop_early: all rows as they come -> first 10,000 rows" in text
+    assert text.endswith("`-- take the first 10,000, and count the others")
+    fired = ruled(flights).to_dict()["rules_fired"]
+    assert isinstance(fired, list)
+    assert [each["rule"] for each in fired] == ["merge_conjuncts", "stop_early"]
+    assert fired[0]["after"] == "carrier == 'AA'"
 
 
-def test_a_notebook_shows_the_text_and_nothing_that_was_written_into_it(flights: Records) -> None:
+def test_a_plan_tells_its_steps_by_itself(flights: Records) -> None:
+    plan = explained(flights, QUERY).plan
+    assert plan.explain().splitlines()[0] == "|-- read flights: 6,000 rows"
+    assert plan.explain() in str(explained(flights, QUERY))
+    assert plan._repr_html_().count("<tr") == 1 + len(explained(flights, QUERY).steps)
+
+
+def test_mermaid_draws_one_box_after_the_other(flights: Records) -> None:
+    lines = explained(flights, QUERY, analyze=True).to_mermaid().splitlines()
+    assert lines[0] == "flowchart TD"
+    assert lines[1] == '    s0["read flights<br/>6,000 rows"]'
+    assert lines[2].startswith('    s1["carrier == #39;HA#39;<br/>')
+    assert "<br/>actual " in lines[2]
+    assert ", estimate x" in lines[2]
+    assert "estimate" not in lines[4]
+    assert lines[-1] == "    s3 --> s4"
+    assert len(lines) == 1 + 5 + 4
+
+
+class Tags(HTMLParser):
+    """Collects what a browser would take for tags and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.attributes.update(name for name, _ in attrs)
+        self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def tags_of(html: str) -> Tags:
+    parser = Tags()
+    parser.feed(html)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+PLAIN_TAGS = {"div", "span", "b", "code", "details", "summary", "ul", "li"}
+PLAIN_TAGS |= {"table", "thead", "tbody", "tr", "th", "td"}
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=y>&amp;`#]\x1b[31m\u202e\n-->"
+
+
+def test_a_notebook_shows_the_tree_with_bars_and_nothing_that_was_written_into_it(
+    flights: Records,
+) -> None:
     hostile = StructuredQuery(
-        database="flights", filters=[field("<script>alert(1)</script>") == "<img src=x>"]
+        database=HOSTILE,
+        filters=[field(HOSTILE) == f"\ud800{HOSTILE}"] * 2,
+        sort_fields=[SortField(HOSTILE)],
+        search=HOSTILE,
     )
-    html = explained(flights, hostile)._repr_html_()
-    assert html.startswith("<pre>")
-    assert "<script" not in html
-    assert "<img" not in html
+    made = CostBasedOptimizer().optimize_query(hostile, gather(flights, needed_fields(hostile)))
+    explanation = Explanation(hostile, made.plan, (), made.rules_fired)
+    assert made.rules_fired
+    html = explanation._repr_html_()
+    tags = tags_of(html)
+    assert set(tags.names) <= PLAIN_TAGS
+    assert tags.attributes == {"style"}
     assert "&lt;script&gt;" in html
+    for text in (html, str(explanation), made.plan.explain(), explanation.to_mermaid()):
+        assert text.replace("\n", "").isprintable()
+        text.encode()
+    drawn = explanation.to_mermaid()
+    assert not set(drawn.replace("<br/>", "").replace("-->", "")) & set("<>'`")
+    assert drawn.count('"') == 2 * len(explanation.steps)
+
+
+def bar_widths(html: str, colour: str) -> list[int]:
+    return [int(width) for width in re.findall(rf"width:(\d+)px;height:5px;[^\"]*{colour}", html)]
+
+
+def test_bars_are_as_long_as_what_they_stand_for(flights: Records) -> None:
+    analyzed = explained(flights, QUERY, analyze=True)
+    html = analyzed.to_html()
+    assert tags_of(html).names.count("tr") == 1 + len(analyzed.steps)
+    rows = [step.actual_rows for step in analyzed.steps if step.actual_rows is not None]
+    expected = [max(1, round(150 * left / 6_000)) for left in rows]
+    assert bar_widths(html, "#3f7ad1")[: len(rows)] == expected
+    spent = [step.actual_ns for step in analyzed.steps if step.actual_ns is not None]
+    longest = [max(1, round(150 * ns / max(spent))) for ns in spent]
+    assert bar_widths(html, "#d98e3b")[: len(spent)] == longest
+    assert "&times;" in html
+    assert "took " in html
+    estimated = explained(flights, QUERY).to_html()
+    assert "actual rows" not in estimated
+    assert "took " not in estimated
+
+
+def test_an_estimate_that_is_far_off_stands_out() -> None:
+    def drawn(estimated: float, actual: int) -> str:
+        step = PlanStep("filter", "a", "row by row", estimated, 1.0, actual, 1)
+        return drawn_steps("q", ["n"], [step])
+
+    assert 'font-weight:600">&times;400<' in drawn(4_000.0, 10)
+    assert 'font-weight:600">&times;0.1<' in drawn(10.0, 100)
+    assert 'opacity:0.6">&times;2<' in drawn(20.0, 10)
+    assert "&times;1<" in drawn(0.1, 0)
+
+
+def test_long_texts_are_cut_in_a_drawing_and_whole_in_text() -> None:
+    long = "x" * 5_000
+    query = StructuredQuery(database="d", filters=[field(long) == 1])
+    explanation = Explanation(query, plan_as_written(query, 5))
+    assert len(explanation.to_html()) < 5_000
+    assert "…" in explanation.to_html()
+    assert long in str(explanation)
 
 
 @pytest.mark.parametrize(

@@ -107,11 +107,15 @@ class _Bench:
         """Return what columns of numbers cost, and putting them in order."""
         values = np.arange(_MANY) * 7919.0 % _MANY
         one = values[:1]
+        odd = np.arange(_MANY) % 2 == 1
         codes = np.arange(_MANY) % 100
         table = np.arange(100) % 2 == 0
         return {
             "number_start_ns": self._ns(lambda: np.count_nonzero(np.flatnonzero(np.less(one, 1)))),
             "number_compare_ns": self._ns(lambda: np.less(values, 1), _MANY),
+            "number_gather_ns": self._ns(
+                lambda: np.less(values[np.flatnonzero(odd).astype(np.uint32)], 1), _MANY // 2
+            ),
             "code_lookup_ns": self._ns(lambda: table[codes], _MANY),
             "sort_ns": self._ns(lambda: np.argsort(values, kind="stable"), _MANY),
             "partition_ns": self._ns(lambda: np.partition(values, 100), _MANY),

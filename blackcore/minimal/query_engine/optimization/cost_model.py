@@ -46,6 +46,7 @@ class CostModel:
     fuzzy_ns_per_character: float = 2.0
     casefold_ns: float = 35.0
     gather_ns: float = 8.0
+    number_gather_ns: float = 4.0
     code_lookup_ns: float = 0.6
     extract_ns: float = 250.0
     encode_ns: float = 45.0
@@ -138,7 +139,7 @@ class CostModel:
             value_ns += self.code_lookup_ns  # which row a value belongs to
             gather_ns += self.gather_ns
         if state is not None and state.has_codes and _is_answered_by_codes(condition):
-            value_ns = gather_ns = self.number_compare_ns
+            value_ns, gather_ns = self.number_compare_ns, self.number_gather_ns
             start = self.codes_start_ns
         else:
             start = self.series_start_ns if known.has_strings else self.number_start_ns
@@ -182,7 +183,7 @@ class CostModel:
         """Return the cost of one value in a column, and of gathering it."""
         operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
         if operator is QueryOperator.IS_NULL or not known.has_strings:
-            return self.number_compare_ns, self.number_compare_ns
+            return self.number_compare_ns, self.number_gather_ns
         if operator is QueryOperator.FUZZY:
             return 50.0 + self.fuzzy_ns_per_character * known.average_length, self.gather_ns
         if operator is QueryOperator.REGEX:

@@ -1,14 +1,16 @@
-"""Plans made readable: a text tree with estimates, and with what really happened beside them."""
+"""Plans made readable: as text, plain values, JSON, Mermaid, and drawn in a notebook."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 from ..data import StageActual
 from ..query import StructuredQuery, describe
-from .plan import ExecutionPlan, FilterStage, Way, shown_time
+from .plan import ExecutionPlan, shown_time
+from .plan_drawing import drawn_steps, mermaid
+from .plan_steps import PlanStep, one_line, steps_of
 from .rules import RuleFired
 
 
@@ -32,118 +34,102 @@ class Explanation:
     planning_ns: int = 0
     kept: bool = False
 
+    @property
+    def steps(self) -> tuple[PlanStep, ...]:
+        """What is done, in order: estimates, and what really happened where it was run."""
+        return steps_of(self.plan, self.actuals)
+
     def __str__(self) -> str:
         """Return the text tree."""
-        return "\n".join([self._headline(), *self._lines()])
+        rewritten = [f"rewritten by {rule}" for rule in self.rules_fired]
+        tree = text_tree(self.steps, rewritten, shows_rejected=self.plan.uses_columns)
+        return "\n".join([one_line(describe(self.query)), "; ".join(self._notes()), tree])
 
-    def _headline(self) -> str:
-        kept = "; the answer is in the cache" if self.kept else ""
+    def _notes(self) -> list[str]:
+        notes = [f"planned in {shown_time(self.planning_ns)}"]
+        if self.kept:
+            notes.append("the answer is in the cache")
         if self.plan.is_known:
-            kept += "; order and estimates are those of the same question with other values"
-        return f"{describe(self.query)}\nplanned in {shown_time(self.planning_ns)}{kept}"
-
-    def _lines(self) -> list[str]:
-        plan = self.plan
-        lines = [f"rewritten by {rule}" for rule in self.rules_fired]
-        lines.append(f"read {plan.database}: {plan.row_count:,} rows")
-        if plan.searches is not None:
-            lines.append(f"search {plan.searches!r}: matches by score")
-        if plan.is_empty:
-            lines.append("nothing can match: no row is read")
-        actuals = list(self.actuals)
-        for stage in () if plan.is_empty else plan.filter_stages:
-            actual = actuals.pop(0) if actuals else None
-            lines.extend(_stage_lines(stage, plan, actual))
-        for name, detail in self._order_steps():
-            actual = actuals.pop(0) if actuals else None
-            lines.append(f"{name} {detail}{_actual_text(actual, None)}")
-        return _tree(lines)
-
-    def _order_steps(self) -> list[tuple[str, str]]:
-        plan = self.plan
-        steps: list[tuple[str, str]] = []
-        if plan.sort_fields:
-            keys = ", ".join(f"{'-' if s.descending else ''}{s.field}" for s in plan.sort_fields)
-            top = f" first {plan.limit:,}" if plan.limit is not None else ""
-            cost = f"  est {shown_time(plan.order_cost.nanoseconds)}" if plan.order_cost else ""
-            steps.append(("sort", f"by {keys}{top}{cost}"))
-        if plan.distinct:
-            steps.append(("distinct", "rows as returned"))
-        return steps
+            notes.append("order and estimates are those of the same question with other values")
+        return notes
 
     def to_dict(self) -> dict[str, object]:
-        """Return the explanation as plain values, ready for JSON."""
+        """Return the explanation as plain values, ready for JSON; times are in nanoseconds."""
         plan = self.plan
         return {
             "query": describe(self.query),
             "database": plan.database,
             "row_count": plan.row_count,
             "planning_ns": self.planning_ns,
+            "is_kept": self.kept,
             "rules_fired": [
                 {"rule": rule.name, "before": rule.before, "after": rule.after}
                 for rule in self.rules_fired
             ],
             "estimated_ns": plan.cost.nanoseconds,
             "estimated_rows": plan.estimated_rows,
-            "stages": [
-                {
-                    "condition": str(stage.condition),
-                    "way": stage.way.value,
-                    "selectivity": stage.selectivity,
-                    "estimated_ns": stage.cost.nanoseconds,
-                    "estimated_rows": stage.cost.rows,
-                    "rejected": {way.value: price for way, price in stage.rejected},
-                }
-                for stage in plan.filter_stages
-            ],
-            "actuals": [
-                {"name": a.name, "rows": a.rows, "nanoseconds": a.nanoseconds} for a in self.actuals
-            ],
+            "actual_ns": sum(actual.nanoseconds for actual in self.actuals)
+            if self.actuals
+            else None,
+            "steps": [step.to_dict() for step in self.steps],
         }
 
     def to_json(self) -> str:
         """Return the explanation as JSON text."""
         return json.dumps(self.to_dict())
 
+    def to_mermaid(self) -> str:
+        """Return the plan as a Mermaid flowchart, for Markdown that draws those."""
+        return mermaid(self.steps)
+
+    def to_html(self) -> str:
+        """Return the plan drawn as an HTML fragment, with bars of rows and time and no scripts."""
+        notes = self._notes()
+        notes.append(f"estimated {shown_time(self.plan.cost.nanoseconds)}")
+        if self.actuals:
+            spent = sum(actual.nanoseconds for actual in self.actuals)
+            notes.append(f"took {shown_time(spent)}")
+        return drawn_steps(describe(self.query), notes, self.steps, self.rules_fired)
+
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
+        return self.to_html()
 
 
-_WAY_TEXT = {
-    Way.ROWS: "row by row",
-    Way.COLUMN: "whole column",
-    Way.SURVIVORS: "column at survivors",
-    Way.DISTINCT: "once per distinct value",
-}
+def text_tree(
+    steps: Sequence[PlanStep], before: Sequence[str] = (), *, shows_rejected: bool = True
+) -> str:
+    """Return steps one under the other, what belongs to a step indented below it.
 
-
-def _stage_lines(stage: FilterStage, plan: ExecutionPlan, actual: StageActual | None) -> list[str]:
-    estimate = f"est {stage.cost.rows:,.0f} rows {shown_time(stage.cost.nanoseconds)}"
-    head = f"{stage.condition}  [{_WAY_TEXT[stage.way]}]  {estimate}"
-    lines = [head + _actual_text(actual, stage.cost.rows)]
-    if stage.rejected and plan.uses_columns:
-        others = ", ".join(f"{_WAY_TEXT[way]} {shown_time(ns)}" for way, ns in stage.rejected)
-        lines.append(f"    rejected: {others}")
-    return lines
-
-
-def _actual_text(actual: StageActual | None, estimated_rows: float | None) -> str:
-    if actual is None:
-        return ""
-    text = f"  actual {actual.rows:,} rows {shown_time(actual.nanoseconds)}"
-    if estimated_rows is not None:
-        text += f" (estimate x{max(estimated_rows, 1) / max(actual.rows, 1):.2g})"
-    return text
-
-
-def _tree(lines: list[str]) -> list[str]:
-    """Draw steps one under the other; what is indented already belongs to the step above it."""
-    lines = [line.replace("\n", "\\n").replace("\r", "\\r") for line in lines]
-    steps = [line for line in lines if not line.startswith(" ")]
+    Args:
+        steps: of a plan.
+        before: lines that stand before them.
+        shows_rejected: whether the ways not taken are told.
+    """
+    lines = [(line, False) for line in before]
+    for step in steps:
+        lines.append((_step_line(step), False))
+        if step.rejected and shows_rejected:
+            others = ", ".join(f"{way} {shown_time(ns)}" for way, ns in step.rejected)
+            lines.append((f"rejected: {others}", True))
+    last = max(position for position, (_, is_detail) in enumerate(lines) if not is_detail)
     drawn = []
-    for line in lines:
-        if line.startswith(" "):
-            drawn.append(f"|   {line.strip()}")
-        else:
-            drawn.append(f"{'`--' if line is steps[-1] else '|--'} {line}")
-    return drawn
+    for position, (line, is_detail) in enumerate(lines):
+        corner = "|  " if is_detail and position < last else "   " if is_detail else "|--"
+        drawn.append(f"{'`--' if position == last else corner} {one_line(line)}")
+    return "\n".join(drawn)
+
+
+def _step_line(step: PlanStep) -> str:
+    if step.kind == "read":
+        return f"{step.label}: {step.estimated_rows:,.0f} rows"
+    parts = [step.label]
+    if step.kind == "filter":
+        parts = [f"{step.label}  [{step.way}]  est {step.estimated_rows:,.0f} rows"]
+        parts.append(shown_time(step.estimated_ns or 0.0))
+    elif step.estimated_ns is not None:
+        parts.append(f" est {shown_time(step.estimated_ns)}")
+    if step.actual_rows is not None and step.actual_ns is not None:
+        parts.append(f" actual {step.actual_rows:,} rows {shown_time(step.actual_ns)}")
+        if step.shown_ratio:
+            parts.append(f"(estimate {step.shown_ratio})")
+    return " ".join(parts)

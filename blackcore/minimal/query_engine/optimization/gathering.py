@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from random import Random
 from typing import TYPE_CHECKING, TypeAlias, cast
 
@@ -124,6 +125,7 @@ def _of_rows(records: Records, path: str) -> FieldStatistics:
     return _described(path, len(rows), singles, missing, through_list=False)
 
 
+@lru_cache(maxsize=16)
 def _sample_positions(row_count: int) -> Sequence[int]:
     """Return one position in each stride of rows, anywhere in it: records often repeat in step."""
     if row_count <= SAMPLE_ROWS:

@@ -36,6 +36,7 @@ def _is_constant(condition: Condition, mode: str) -> bool:
 def joined(mode: Literal["and", "or"], members: Iterable[Condition]) -> Condition:
     """Return members in one group; a single member needs none.
 
+    >>> from blackcore.minimal.query_engine import QueryFilter
     >>> str(joined("and", [QueryFilter("a", "eq", 1)]))
     'a == 1'
     """

@@ -136,6 +136,20 @@ class ExecutionPlan:
         spent = sum([stage.nanoseconds for stage in stages])
         return QueryCost(spent, self.estimated_rows, tuple(stages))
 
+    def explain(self) -> str:
+        """Return the plan as a text tree; `Explanation` says more."""
+        from .explanation import text_tree
+        from .plan_steps import steps_of
+
+        return text_tree(steps_of(self), shows_rejected=self.uses_columns)
+
+    def _repr_html_(self) -> str:
+        from .plan_drawing import drawn_steps
+        from .plan_steps import steps_of
+
+        estimate = f"estimated {self.cost}"
+        return drawn_steps(f"a plan for {self.database}", [estimate], steps_of(self))
+
 
 def shown_time(nanoseconds: float) -> str:
     """Return a duration in the unit that reads best.

@@ -54,16 +54,15 @@ def merge_conjuncts(node: Condition, context: RuleContext) -> Condition:
     for member in node.filters:
         if not member.is_group and context.is_single_valued(member.field):
             by_field.setdefault(member.field, []).append(member)
-    replaced: dict[int, Condition | None] = {}
+    replaced: dict[int, tuple[Condition, ...]] = {}
     for filters in by_field.values():
         merged = merged_filters(filters) if len(filters) > 1 else None
         if merged is None:
             continue
         if not merged:
             return NOTHING
-        replaced |= dict.fromkeys(map(id, filters))
-        replaced[id(filters[0])] = joined("and", merged)
+        replaced |= dict.fromkeys(map(id, filters), ())
+        replaced[id(filters[0])] = tuple(merged)
     if not replaced:
         return node
-    kept = [replaced.get(id(member), member) for member in node.filters]
-    return joined("and", [member for member in kept if member is not None])
+    return joined("and", [m for old in node.filters for m in replaced.get(id(old), (old,))])

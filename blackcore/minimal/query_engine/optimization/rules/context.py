@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from ...query import Condition, SortField
+from ..logic import joined, members_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,10 @@ Rule: TypeAlias = ConditionRule | OrderingRule
 
 @dataclass(frozen=True, slots=True)
 class RuleFired:
-    """A rule that changed something: what stood there, and what stands there now."""
+    """A rule that changed something: what stood there, and what stands there now.
+
+    In words, only what differs is told of a group that stays one of its mode.
+    """
 
     name: str
     old: Condition | Ordering
@@ -71,12 +75,31 @@ class RuleFired:
     @property
     def before(self) -> str:
         """What stood there, in words."""
-        return str(self.old)
+        return str(_differing(self.old, self.new)[0])
 
     @property
     def after(self) -> str:
         """What stands there now."""
-        return str(self.new)
+        return str(_differing(self.old, self.new)[1])
 
     def __str__(self) -> str:
         return f"{self.name}: {self.before} -> {self.after}"
+
+
+def _differing(
+    old: Condition | Ordering, new: Condition | Ordering
+) -> tuple[Condition | Ordering, Condition | Ordering]:
+    """Return what stands on one side only, where that tells the change."""
+    mode = _mode(old) or _mode(new)
+    if mode is None or isinstance(old, Ordering) or isinstance(new, Ordering):
+        return old, new
+    before, after = members_of(old, mode), members_of(new, mode)
+    gone = [member for member in before if member not in after]
+    come = [member for member in after if member not in before]
+    return (joined(mode, gone), joined(mode, come)) if gone and come else (old, new)
+
+
+def _mode(side: Condition | Ordering) -> Literal["and", "or"] | None:
+    if isinstance(side, Ordering) or not side.is_group or side.negate:
+        return None
+    return side.mode
