@@ -409,7 +409,7 @@ def test_a_plan_can_be_had_as_json(data: str, capsys: pytest.CaptureFixture[str]
 
     plan = json.loads(capsys.readouterr().out)
     assert plan["database"] == "people"
-    assert [actual["rows"] for actual in plan["actuals"]] == [2]
+    assert [step.get("actual_rows") for step in plan["steps"]] == [None, 2]
 
 
 # -- list ------------------------------------------------------------------------------------------
