@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 
 import pytest
 
@@ -35,6 +36,37 @@ def test_anything_with_the_three_methods_is_a_cache_manager() -> None:
     assert isinstance(ForeignCache(), CacheManager)
     assert not isinstance(ForeignCache(), TaggedCacheManager)
     assert not isinstance({}, CacheManager)
+
+
+def test_a_cache_manager_is_three_methods_and_a_tagged_one_four() -> None:
+    def methods(protocol: type) -> dict[str, str]:
+        return {
+            name: str(inspect.signature(each))
+            for name, each in vars(protocol).items()
+            if not name.startswith("_")
+        }
+
+    assert methods(CacheManager) == {
+        "get_cached_result": (
+            "(self, query_hash: 'str', max_age: 'float | None' = None) -> 'object | None'"
+        ),
+        "cache_result": (
+            "(self, query_hash: 'str', result: 'object', ttl: 'float | None' = None, "
+            "tags: 'Iterable[str]' = ()) -> 'object'"
+        ),
+        "get_statistics": "(self) -> 'CacheStatistics'",
+    }
+    assert methods(TaggedCacheManager) == {
+        "invalidate_by_tags": "(self, tags: 'Iterable[str]') -> 'int'"
+    }
+
+
+def test_a_ttl_of_none_is_the_caches_own() -> None:
+    for cache, expected in ((MemoryCache(), 3600), (MemoryCache(ttl_seconds=7), 7)):
+        cache.cache_result("q", "x", ttl=None)
+        described = cache.describe("q")
+        assert described is not None
+        assert described.ttl == expected
 
 
 def test_statistics_begin_with_the_seven_fields_everybody_knows_all_with_defaults() -> None:

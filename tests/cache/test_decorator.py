@@ -99,8 +99,9 @@ def test_a_method_is_kept_per_object(make_cache: Make) -> None:
             return self.name
 
     first, second = Reader("a"), Reader("b")
-    assert (first.read(), second.read(), first.read()) == ("a", "b", "a")  # type: ignore[call-arg]
-    assert Reader.read.cache_info() == CacheInfo(1, 2)
+    assert (first.read(), second.read(), first.read()) == ("a", "b", "a")
+    assert Reader.read.cache_info() == first.read.cache_info() == CacheInfo(1, 2)
+    assert Reader.read(first) == "a"
 
 
 def test_a_key_function_says_which_calls_are_equal(make_cache: Make) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
@@ -145,6 +146,15 @@ def test_an_entry_older_than_max_age_is_a_miss_and_stays(make_cache: Make, clock
     assert cache.get_statistics().cache_misses == 3
 
 
+@pytest.mark.parametrize("max_age", [-1, float("nan"), "5", True])
+def test_an_age_that_cannot_be_is_refused_by_name(make_cache: Make, max_age: Any) -> None:
+    cache = make_cache()
+    cache.set("q", "x")
+    with pytest.raises(SettingsError, match=f"max_age is {max_age!r}"):
+        cache.get_cached_result("q", max_age=max_age)
+    assert cache.get_cached_result("q", max_age=math.inf) == "x"
+
+
 def test_an_entry_can_be_described_without_counting_as_asked(make_cache: Make, clock: Any) -> None:
     cache = make_cache()
     cache.set("q", "value", ttl_seconds=60, tags=["a", "b", "a"])
@@ -261,6 +271,27 @@ def test_invalidating_tags_removes_what_carries_any_of_them(
     assert cache.invalidate_by_tags([]) == 0
 
 
+def test_invalidating_a_tag_costs_what_is_removed_and_not_what_is_held(policy: Any) -> None:
+    def calls_to_invalidate(held: int) -> int:
+        cache = MemoryCache(policy=policy, sizer=lambda _: 1)
+        for number in range(held):
+            cache.set(number, "x", tags=["t" if number < 5 else f"other {number}"])
+        calls = 0
+
+        def count(frame: object, event: str, called: object) -> None:
+            nonlocal calls
+            calls += 1
+
+        sys.setprofile(count)
+        try:
+            assert cache.invalidate_by_tags(["t"]) == 5
+        finally:
+            sys.setprofile(None)
+        return calls
+
+    assert calls_to_invalidate(10) == calls_to_invalidate(3_000)
+
+
 def test_no_tag_is_remembered_once_its_entries_left_by_any_road(
     make_cache: Make, clock: Any
 ) -> None:
@@ -359,6 +390,8 @@ def test_it_is_a_mapping_like_any_other(make_cache: Make) -> None:
     assert cache.setdefault("d", "5") == "4"
     assert cache.pop("d") == "4"
     assert cache.pop("d", "none") == "none"
+    with pytest.raises(KeyError):
+        cache.pop("d")
     del cache["c"]
     with pytest.raises(KeyError):
         del cache["c"]
@@ -368,6 +401,26 @@ def test_it_is_a_mapping_like_any_other(make_cache: Make) -> None:
     assert key not in cache
     assert "3 entries" not in repr(cache)
     assert "1 entries, 1 of" in repr(cache)
+    cache.clear()
+    with pytest.raises(KeyError, match="empty"):
+        cache.popitem()
+
+
+def test_a_default_that_outweighs_the_cache_is_returned_and_not_kept(make_cache: Make) -> None:
+    cache = make_cache(3)
+    assert cache.setdefault("k", "value") == "value"
+    assert "k" not in cache
+
+
+def test_popping_an_expired_entry_finds_nothing(make_cache: Make, clock: Any) -> None:
+    cache = make_cache(ttl_seconds=10)
+    cache.set("k", "x")
+    clock.advance(11)
+    assert cache.pop("k", "none") == "none"
+    cache.set("k", "x")
+    clock.advance(11)
+    with pytest.raises(KeyError):
+        cache.popitem()
 
 
 def test_going_through_items_counts_no_requests_and_survives_removals(make_cache: Make) -> None:

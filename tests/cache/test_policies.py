@@ -131,6 +131,8 @@ def test_s3fifo_halves_its_queues_by_bytes_where_no_entries_are_bounded() -> Non
     assert len(policy._small) == len(small)
     assert len(policy._main) == len(policy.entries) - len(small)
     assert 0 < len(policy._ghosts) <= len(policy.entries)
+    # A newcomer weighs at most 15: the small queue is a tenth of the bytes, but for the last one.
+    assert 100 - 15 <= policy._small_bytes <= 100 + 15
 
 
 def test_s3fifo_keeps_the_place_of_a_key_that_is_set_again() -> None:

@@ -76,8 +76,9 @@ def hammer(cache: MemoryCache, operations: int) -> dict[str, int]:
                 assert cache.get_or_compute(key, lambda key=key: f"{key}!").startswith(str(key))
                 done["gets"][number] += 1
             else:
-                used = cache.get_statistics().memory_used_bytes
-                done["over"][number] += used > 3_000
+                with cache._store.lock:
+                    policy = cache._store.policy
+                    done["over"][number] += policy.used_bytes > policy.max_bytes
 
     in_threads(work)
     return {name: sum(counts) for name, counts in done.items()}
@@ -125,6 +126,42 @@ def test_no_key_is_lost_that_nobody_removed(policy: Any) -> None:
 
     in_threads(work)
     assert len(cache) == THREADS * 300
+
+
+def test_a_value_is_popped_by_one_thread_only(policy: Any) -> None:
+    cache = MemoryCache(policy=policy, sizer=lambda _: 1)
+    for key in range(500):
+        cache.set(key, key)
+    popped: list[list[object]] = [[] for _ in range(THREADS)]
+
+    def work(number: int) -> None:
+        for key in range(400):
+            value = cache.pop(key, None)
+            if value is not None:
+                popped[number].append(value)
+        while True:
+            try:
+                key, value = cache.popitem()
+            except KeyError:
+                return
+            assert key == value
+            popped[number].append(value)
+
+    in_threads(work)
+    assert sorted(value for each in popped for value in each) == list(range(500))  # type: ignore[type-var]
+    assert len(cache) == 0
+
+
+def test_threads_that_set_a_default_get_the_same_one(policy: Any) -> None:
+    cache = MemoryCache(policy=policy, sizer=lambda _: 1)
+    got: list[list[object]] = [[] for _ in range(THREADS)]
+
+    def work(number: int) -> None:
+        got[number].extend(cache.setdefault(key, (key, number)) for key in range(300))
+
+    in_threads(work)
+    assert all(each == got[0] for each in got)
+    assert list(cache.values()) == got[0]
 
 
 def test_a_key_that_is_set_again_and_again_is_never_missed(policy: Any) -> None:

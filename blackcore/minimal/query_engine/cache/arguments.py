@@ -43,6 +43,17 @@ def checked_not_negative(name: str, value: float) -> float:
     raise SettingsError(f"{name} is {value!r}; it must be a number, 0 or greater")
 
 
+def checked_age(max_age: float) -> float:
+    """Return an age, from 0 up; infinity is one too.
+
+    Raises:
+        SettingsError: it is not.
+    """
+    if _is_number(max_age) and max_age >= 0:
+        return max_age
+    raise SettingsError(f"max_age is {max_age!r}; it must be a number, 0 or greater, or None")
+
+
 def checked_bytes(max_size_mb: float) -> int:
     """Return a bound given in mebibytes as bytes, at least one."""
     size = checked_positive("max_size_mb", max_size_mb) * BYTES_PER_MB

@@ -5,7 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    NamedTuple,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from .arguments import checked_tags
 
@@ -17,6 +27,7 @@ if TYPE_CHECKING:
     _Prepare = Callable[..., tuple[Hashable, Callable[[], Any]]]  # of a function of any signature
 
 P = ParamSpec("P")
+Rest = ParamSpec("Rest")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -31,10 +42,24 @@ class CacheInfo(NamedTuple):
 
 
 class CachedFunction(Protocol[P, R_co]):
-    """A function whose results are kept, called as the function itself."""
+    """A function whose results are kept, called as the function itself.
+
+    In a class it is a method: its results are kept per object, which must be hashable.
+    """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Return the function's result, computed or kept."""
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> CachedFunction[P, R_co]: ...
+
+    @overload
+    def __get__(
+        self: CachedFunction[Concatenate[Any, Rest], R_co],  # the object, of whatever class
+        instance: object,
+        owner: type | None = None,
+        /,
+    ) -> CachedFunction[Rest, R_co]: ...
 
     def cache_info(self) -> CacheInfo:
         """Return how many calls were answered from the cache, and how many were computed."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import random as random_numbers
 import time
-from collections.abc import Hashable, MutableMapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CacheWeightError, SettingsError
 from .arguments import (
+    checked_age,
     checked_bytes,
     checked_entries,
     checked_key,
@@ -20,14 +20,14 @@ from .arguments import (
 from .base import CachedResult
 from .computing import ComputingCache
 from .counters import Counters
+from .mapping import CacheMapping
 from .policies import POLICIES
 from .reading import Reader, make_get
 from .sizing import checked_weight, weigh_entry
 from .store import EntryStore
-from .views import SnapshotItems, SnapshotValues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Hashable, Iterable
 
     from ..settings import CachePolicy
     from .base import CacheStatistics
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
-class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
+class MemoryCache(ComputingCache, CacheMapping):
     """A mapping bounded in bytes whose entries have a time to live. Safe under threads and asyncio.
 
     A key is anything hashable, a value anything; values are handed out themselves, not copied.
@@ -136,8 +136,13 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
         Args:
             query_hash: the key.
             max_age: seconds; an older entry is a miss, and stays.
+
+        Raises:
+            CacheKeyError: the key is not hashable.
+            SettingsError: an age that cannot be.
         """
         if max_age is not None:
+            checked_age(max_age)
             entry = self._reader.peek(query_hash)
             if entry is not None and self._clock() - entry.terms.created_at > max_age:
                 self._reader.count_miss(query_hash)
@@ -201,8 +206,7 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
 
     def delete(self, key: Hashable) -> bool:
         """Remove an entry; return whether there was one that could be served."""
-        self._flights.revoke(keys=(checked_key(key),))
-        return self._store.remove(key)
+        return bool(self._take(key))
 
     def clear(self) -> None:
         """Remove every entry. What was counted stays counted."""
@@ -291,24 +295,8 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
         with self._store.lock:
             self._counters.reset()
 
-    def __getitem__(self, key: Hashable) -> object:
-        value = self.get(key, _ABSENT)
-        if value is _ABSENT:
-            raise KeyError(key)
-        return value
-
-    def __setitem__(self, key: Hashable, value: object) -> None:
-        self.set(key, value)
-
-    def __delitem__(self, key: Hashable) -> None:
-        if not self.delete(key):
-            raise KeyError(key)
-
     def __contains__(self, key: object) -> bool:
         return self._reader.peek(key) is not None
-
-    def __iter__(self) -> Iterator[Hashable]:
-        return iter([key for key, _ in self._snapshot()])
 
     def __len__(self) -> int:
         return len(self._store.entries)
@@ -320,13 +308,23 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
             f"{policy.used_bytes:,} of {policy.max_bytes:,} bytes>"
         )
 
-    def items(self) -> SnapshotItems:
-        """Return keys and values as they are when gone through; nothing is counted."""
-        return SnapshotItems(self, self._snapshot)
+    def _take(self, key: Hashable) -> list[object]:
+        self._flights.revoke(keys=(checked_key(key),))
+        return self._store.remove(key)
 
-    def values(self) -> SnapshotValues:
-        """Return values as they are when gone through; nothing is counted."""
-        return SnapshotValues(self, self._snapshot)
+    def _keep_unless_there(self, key: Hashable, value: object) -> object:
+        weight_bytes = self._weigh(key, value)
+        self._flights.revoke(keys=(key,))
+        reader = self._reader
+        self._store.put(
+            key,
+            value,
+            weight_bytes,
+            self._ttl_seconds,
+            is_refused=lambda: reader.peek(key) is not None,
+        )
+        entry = reader.peek(key)
+        return value if entry is None else entry.value
 
     def _snapshot(self) -> list[tuple[Hashable, object]]:
         with self._store.lock:
@@ -376,6 +374,3 @@ class MemoryCache(ComputingCache, MutableMapping[Hashable, object]):
 
     def _count_failed_refresh(self) -> None:
         self._counters.failed_refreshes += 1
-
-
-_ABSENT: Final = object()

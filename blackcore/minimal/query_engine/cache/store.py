@@ -135,10 +135,10 @@ class EntryStore:
             self._catch_up()
         return kept
 
-    def remove(self, key: Hashable) -> bool:
-        """Take out an entry; return whether it was there, and not expired."""
+    def remove(self, key: Hashable) -> list[object]:
+        """Take out an entry; return its value, none where there was none that was not expired."""
         left = self._change(partial(self._remove, key))
-        return bool(left) and left[0][2] == "explicit"
+        return [value for _, value, cause in left if cause == "explicit"]
 
     def remove_tagged(self, tags: tuple[str, ...]) -> int:
         """Take out what carries any of the tags; return how many that were."""
