@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, assert_type
 
 from blackcore.minimal.query_engine import (
@@ -24,14 +25,15 @@ from blackcore.minimal.query_engine import (
     QueryStatistics,
     SearchConfig,
     SortField,
+    StatusUpdate,
     StructuredQuery,
     TextSearchEngine,
     field,
+    update_agent_status,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import polars as pl
 
@@ -122,6 +124,12 @@ def rows(result: QueryResult) -> list[str]:
     assert_type(result.page_size, int | None)
     frame: pl.DataFrame = result.to_polars()
     return [str(row["name"]) for row in result][: frame.height]
+
+
+def noted(path: Path) -> StatusUpdate:
+    update = update_agent_status("cache", "export", path=path)
+    assert_type(update.set_aside, Path | None)
+    return update
 
 
 async def awaited(engine: QueryEngine, path: Path) -> int:
