@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -11,19 +12,28 @@ import pytest
 
 from blackcore.minimal.query_engine.errors import MissingExtraError, ProfileError
 from blackcore.minimal.query_engine.optimization.profiler import QueryProfiler
+from blackcore.minimal.query_engine.optimization.profiling.line_memory import LineMemoryRecorder
 
 MB = 1024 * 1024
 BIG_MB = 40
 """More than glibc ever serves from memory that it already has, so that it shows in the process."""
 
 
-@pytest.fixture
-def untraced() -> Iterator[None]:
-    """Take a coverage tool or a debugger off this thread for the test."""
+@contextmanager
+def no_tracer() -> Iterator[None]:
+    """Take a coverage tool or a debugger off this thread."""
     tracer = sys.gettrace()
     sys.settrace(None)
-    yield
-    sys.settrace(tracer)
+    try:
+        yield
+    finally:
+        sys.settrace(tracer)
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    with no_tracer():
+        yield
 
 
 def allocates() -> int:
@@ -54,6 +64,46 @@ def test_line_that_allocates_stands_out(untraced: None) -> None:
     assert "large = " in str(profile)
     assert "large = " in profile._repr_html_()
     assert sys.gettrace() is None
+
+
+def test_recorder_tells_of_what_ran_between_start_and_stop_and_of_nothing_else() -> None:
+    recorder = LineMemoryRecorder([allocates, Holder.method])
+    allocates()
+    with no_tracer():
+        recorder.start()
+        allocates()
+        recorder.stop()
+        allocates()
+        recorder.stop()
+    table, unused = recorder.table()
+    assert recorder.refused is None
+    assert table.largest is not None
+    assert table.largest.text.strip().startswith("large = ")
+    assert {line.hits for line in table.lines} == {0, 1}
+    assert table.lines[0].increment_mb == 0.0
+    assert unused.largest is None
+    first, *lines = str(table).splitlines()
+    assert first == f"allocates ({__file__})"
+    assert lines[0].split() == ["line", "MiB", "added", "hits"]
+    assert any(line.endswith('large = bytearray(b"x" * (BIG_MB * MB))') for line in lines)
+    assert any(line.split()[1:] == ["small.append(2)"] for line in lines)
+
+
+def test_recorder_beside_a_tracer_records_nothing_and_says_so() -> None:
+    def tracer(*_: object) -> None:
+        return None
+
+    recorder = LineMemoryRecorder([allocates])
+    with no_tracer():
+        sys.settrace(tracer)
+        recorder.start()
+        still = sys.gettrace()
+        recorder.stop()
+        sys.settrace(None)
+    assert still is tracer
+    assert recorder.refused is not None
+    assert "debugger or a coverage tool" in recorder.refused
+    assert recorder.table()[0].largest is None
 
 
 def test_functions_are_left_out_beside_it_with_a_word(untraced: None) -> None:
