@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import (
@@ -17,6 +17,7 @@ from blackcore.minimal.query_engine import (
     QueryEngineError,
     QueryFilter,
     QueryPagination,
+    QuerySearch,
     StructuredQuery,
 )
 from blackcore.minimal.query_engine.query.values import json_text
@@ -37,10 +38,19 @@ def outcome(engine: QueryEngine, query: StructuredQuery) -> object:
     return [json_text(row) for row in result.data[:-1]], result.total_count, result.page
 
 
+@st.composite
+def searching(draw: st.DrawFn, rows: list[dict[str, Any]]) -> StructuredQuery:
+    """Return a question of any shape, every other one with a search."""
+    text = draw(st.sampled_from(["a", "b", "ab", "1", "2013", "ss"]))
+    search = st.sampled_from([None, None, QuerySearch(text), QuerySearch(text, {"a": 2.0}, 0.1)])
+    return draw(queries(rows)).model_copy(update={"search": draw(search)})
+
+
+@settings(max_examples=settings.default.max_examples // 4)
 @given(data=st.data())
 def test_a_warm_engine_answers_as_a_cold_one_through_refreshes(data: st.DataObject) -> None:
     versions = [data.draw(databases()) for _ in range(2)]
-    asked = [data.draw(queries(versions[0])) for _ in range(3)]
+    asked = [data.draw(searching(versions[0])) for _ in range(3)]
     asked += [each.model_copy(update={"pagination": QueryPagination(2, 2)}) for each in asked]
     loader = ListLoader(db=versions[0])
     # room for a few answers only

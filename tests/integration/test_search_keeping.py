@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from blackcore.minimal.query_engine import MemoryCache, QueryEngine, QueryFilter, StructuredQuery
+from blackcore.minimal.query_engine import (
+    CacheSettings,
+    MemoryCache,
+    QueryEngine,
+    QueryFilter,
+    StructuredQuery,
+)
+from blackcore.minimal.query_engine.cache.tuning import SelfTuningCache
 from blackcore.minimal.query_engine.integration import SearchAwareCacheOptimizer
 from blackcore.minimal.query_engine.integration.tracked_searches import DrawableSet
 from tests.integration.searching import WORDS, Foreign, Setup, rows_of, search
@@ -70,6 +77,17 @@ def test_a_large_newcomer_does_not_push_out_small_ones_that_are_wanted(uneven: A
     setup.optimizer.detach()
     setup.ask("war")
     assert len(setup.kept(*small)) < 3  # as it is without
+
+
+def test_a_cache_that_finds_its_size_is_told_who_had_to_leave_in_the_end(uneven: Any) -> None:
+    sizes = CacheSettings(max_size_mb=9_500 / 2**20, auto_tune=True)
+    cache = SelfTuningCache(sizes, available_bytes=lambda: 2**40)
+    setup = Setup(uneven, cache=cache)
+    small = WORDS[1:6]
+    setup.ask(*small * 3)
+    setup.ask("war")
+    assert setup.kept(*WORDS) == small
+    assert list(cache._ghost._weights) == [setup.engine.answer_key(search("war"))]
 
 
 def test_small_ones_make_room_for_a_large_one_that_is_wanted_more_than_all_of_them(

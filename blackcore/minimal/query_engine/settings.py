@@ -54,11 +54,10 @@ class CacheTuningSettings:
     max_size_mb: float | None = None
     """It grows no further; None: four times that."""
     step_fraction: float = 0.25
-    """A step up or down, in parts of the size, 0.0 to 1.0. What left lately is remembered up to
-    the weight of one step."""
+    """A step up or down, in parts of the size, 0.0 to 1.0."""
     grow_seconds_per_mb: float = 0.1
-    """It grows when a mebibyte more would have saved so many seconds of computing since the last
-    look."""
+    """It grows when each mebibyte of a larger cache, of up to twice the size, would have saved so
+    many seconds of computing since the last look."""
     min_available_mb: float = 1024
     """It shrinks while the system has less memory left, and grows only where a step leaves it."""
     look_every_insertions: int = 200

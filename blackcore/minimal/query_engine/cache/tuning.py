@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -41,7 +42,8 @@ class TuningStep:
         at_seconds: of the cache's clock.
         from_mb: the bound before, in mebibytes.
         to_mb: the bound since.
-        seconds_per_mb: computing that a mebibyte more would have saved lately.
+        seconds_per_mb: computing that each mebibyte would have saved lately, of as many more as
+            would have paid best.
         available_mb: the memory that the system had left.
     """
 
@@ -64,9 +66,10 @@ class SelfTuningCache(MemoryCache):
     """A `MemoryCache` that sizes itself: what `CacheSettings(auto_tune=True)` makes.
 
     It looks every so many insertions. While the system has less memory left than it should, it
-    shrinks by a step. Otherwise, where values that had to leave were computed again, and cost at
-    least so many seconds per mebibyte, it grows by one. Both within bounds. There is no thread:
-    a cache that nobody fills does not change.
+    shrinks by a step. Otherwise, where it is full, and values that had to leave were computed
+    again and cost at least so many seconds per mebibyte, it grows by one. Both within bounds. Where
+    `max_entries` is what keeps it small, it does not grow. There is no thread: a cache that nobody
+    fills does not change.
 
     Args:
         settings: the cache's, and in `tuning` the bounds and steps.
@@ -99,10 +102,11 @@ class SelfTuningCache(MemoryCache):
         self._lowest_mb = self.tuning.min_size_mb or settings.max_size_mb / 4
         self._highest_mb = self.tuning.max_size_mb or settings.max_size_mb * 4
         self._available_bytes = available_bytes
-        self._ghost = Ghost(self._step_bytes())
+        self._ghost = Ghost(self.max_bytes, self._step_bytes())
         self._ghost_lock = survive_fork(threading.RLock())
         self._steps: deque[TuningStep] = deque(maxlen=_REMEMBERED_STEPS)
         self._until_look = self.tuning.look_every_insertions
+        self._tuning_process = 0
         self.add_listener(self._remember)
 
     @property
@@ -138,6 +142,18 @@ class SelfTuningCache(MemoryCache):
         with self._ghost_lock:
             self._ghost.evicted(key, weight_bytes)
 
+    def exchanged(self, back: Hashable, gone: Iterable[tuple[Hashable, object]]) -> None:
+        """Note that somebody else chose who has to leave, before he puts it right.
+
+        Args:
+            back: the key of what had left and comes back, without having been computed.
+            gone: keys and values that leave in its place, for want of room all the same.
+        """
+        with self._ghost_lock:
+            self._ghost.forget(back)
+        for key, value in gone:
+            self._remember(key, value, "capacity")
+
     def _note_return(self, key: Hashable, cost_seconds: float) -> None:
         # before room is made, which pushes the oldest ghosts out
         with self._ghost_lock:
@@ -152,16 +168,28 @@ class SelfTuningCache(MemoryCache):
         self.tune()
 
     def tune(self) -> TuningStep | None:
-        """Look at the size now; return the step that was made, None where none was called for."""
+        """Look at the size now; return the step that was made, None where none was called for.
+
+        Of several threads that look at a time one does, and the others go on.
+        """
         with self._ghost_lock:
+            if self._tuning_process == os.getpid():
+                return None
+            self._tuning_process = os.getpid()  # a child's parent is no reason to wait
             seconds_per_mb = self._ghost.read().seconds_per_mb
-        available_bytes = self._available_bytes()
+        try:
+            return self._tuned(seconds_per_mb, self._available_bytes())
+        finally:
+            self._tuning_process = 0
+
+    def _tuned(self, seconds_per_mb: float, available_bytes: int) -> TuningStep | None:
         size_mb = self.max_bytes / _MB
         step_mb = self._step_bytes() / _MB
         if available_bytes < self.tuning.min_available_mb * _MB:
             target_mb = max(self._lowest_mb, size_mb - step_mb)
         elif (
             seconds_per_mb >= self.tuning.grow_seconds_per_mb
+            and self._is_full()
             and available_bytes - step_mb * _MB >= self.tuning.min_available_mb * _MB
         ):
             target_mb = min(self._highest_mb, size_mb + step_mb)
@@ -189,9 +217,12 @@ class SelfTuningCache(MemoryCache):
             self.grown += step.kind == "grown"
             self.shrunk += step.kind == "shrunk"
             self._steps.append(step)
-            self._ghost.max_bytes = self._step_bytes()
+            self._ghost.resize(self.max_bytes, self._step_bytes())
         _logger.info("cache %s", step)
         return step
+
+    def _is_full(self) -> bool:
+        return self.get_statistics().memory_used_bytes > self.max_bytes - self._step_bytes()
 
     def _step_bytes(self) -> int:
         return max(1, round(self.max_bytes * self.tuning.step_fraction))

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from ..answers import answer_tags
 from ..cache import CacheManager, MemoryCache, TaggedCacheManager
+from ..cache.tuning import SelfTuningCache
 from ..data import Answer
 from ..errors import CacheError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .tracked_searches import TrackedSearch
 
@@ -114,6 +115,25 @@ class KeptAnswers:
     def weighs_cost(self) -> bool:
         """Whether what an answer cost decides who stays in the cache."""
         return self.memory is not None and self.memory.policy == "gdsf"
+
+    def exchange(
+        self,
+        leaving: Iterable[TrackedSearch],
+        back: TrackedSearch,
+        answer: Answer,
+        *,
+        cost_factor: float,
+    ) -> None:
+        """Let go of some answers for one that had left; of a foreign cache none leave."""
+        memory = self.memory
+        if memory is not None:
+            keys = [search.key for search in leaving]
+            if isinstance(memory, SelfTuningCache):
+                values = [(key, self.peek(key)) for key in keys]
+                memory.exchanged(back.key, [pair for pair in values if pair[1] is not None])
+            for key in keys:
+                memory.delete(key)
+        self.keep(back, answer, cost_factor=cost_factor)
 
     def room(self) -> RoomLeft:
         """Return the room that is left, by the bound that binds."""

@@ -151,11 +151,9 @@ class SearchKeeping:
                 lacking -= room.taken_by(other)
             if lacking > 0 or worth <= 0:
                 return  # there is nobody whose place it should take
-            for other in leaving:
-                self._let_go(other)
-                room.left += room.taken_by(other)
-            room.left -= room.taken_by(search)
-            self._kept.keep(search, answer, cost_factor=self._tracked.factor(search))
+            room.left += sum(map(room.taken_by, leaving)) - room.taken_by(search)
+            factor = self._tracked.factor(search)
+            self._kept.exchange(leaving, search, answer, cost_factor=factor)
             self._tracked.came(search.key)
             self._count(brought_back=1, turned_away=newcomer in leaving)
 
@@ -178,10 +176,6 @@ class SearchKeeping:
 
     def _is_current(self, search: TrackedSearch) -> bool:
         return not self._tracked.needs_base(search.query.database, search.version)
-
-    def _let_go(self, search: TrackedSearch) -> None:
-        if self._kept.memory is not None:
-            self._kept.memory.delete(search.key)
 
 
 class VictimsOfThread(threading.local):
