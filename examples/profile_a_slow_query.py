@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from blackcore.minimal.query_engine import JSONDataLoader, QueryEngine, field
 from blackcore.minimal.query_engine.optimization.profiler import QueryProfiler
-from blackcore.minimal.query_engine.optimization.profiling import SlowQueryLog
+from blackcore.minimal.query_engine.optimization.profiling import SlowQuery, SlowQueryLog
 from blackcore.minimal.query_engine.settings import SlowQueryLogSettings
 from examples.flights import flights_directory
 
@@ -30,20 +31,29 @@ def a_day_of_questions(engine: QueryEngine, log: SlowQueryLog) -> None:
     for question in questions:
         question.run()  # the first answer also reads the file and builds columns
     stop = engine.add_observer(log)
-    for question in questions:
+    for question in questions * 5:
         question.run()
     stop()
 
 
-def main() -> None:
-    """Tell the story in four steps."""
+def slowest(entries: list[SlowQuery]) -> list[SlowQuery]:
+    """Return the entries of the question that is usually slowest; anything is slow once."""
+    asked: dict[str, list[SlowQuery]] = {}
+    for entry in entries:
+        asked.setdefault(entry.fingerprint, []).append(entry)
+    return max(asked.values(), key=lambda times: median(entry.elapsed_ms for entry in times))
+
+
+def main(directory: Path | None = None) -> None:
+    """Tell the story in four steps, of the flights in a directory or of all from New York."""
     # without a cache each run computes, so that what is compared is the work
-    engine = QueryEngine(JSONDataLoader(flights_directory()), cache=False)
+    engine = QueryEngine(JSONDataLoader(directory or flights_directory()), cache=False)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "slow.jsonl"
         a_day_of_questions(engine, SlowQueryLog(path, SlowQueryLogSettings(threshold_ms=1)))
-        slow = max(SlowQueryLog.read(path), key=lambda entry: entry.elapsed_ms)
-    print(f"1. The slowest in the log\n{slow}\n")
+        times = slowest(SlowQueryLog.read(path))
+    slow = times[-1]
+    print(f"1. The question that is slowest in the log, {len(times)} times\n{slow}\n")
     if slow.query is None:
         raise SystemExit("the log does not give the query back")
 

@@ -47,7 +47,7 @@ _STAGE_OF_FIELD: Final = {
 _WAYS: Final = {
     Way.ROWS.value: "row by row",
     Way.COLUMN.value: "over the whole column",
-    Way.SURVIVORS.value: "at the rows left so far",
+    Way.SURVIVORS.value: "among the rows left so far",
     Way.DISTINCT.value: "once per distinct value",
 }
 
