@@ -57,7 +57,7 @@ def queries() -> Part:
 
     databases = {"flights": optimizer_data.flights(), "films": optimizer_data.films(None)}
     bench_optimizer.settle()
-    return queries_part.measure(databases, sizes=[1_000, 10_000, 100_000, 1_000_000], rounds=3)
+    return queries_part.measure(databases, sizes=[1_000, 10_000, 100_000, 1_000_000], rounds=5)
 
 
 def export() -> Part:

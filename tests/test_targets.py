@@ -115,7 +115,9 @@ def test_without_a_committed_result_nothing_is_compared() -> None:
 
 def test_the_table_names_a_missed_target() -> None:
     lines = markdown(results(lookup(2.0, 1.0))).splitlines()
-    assert lines[2] == "| a lookup | < 1 ms | 2 ms **(missed)** | theine 1 ms | 0.5x |"
+    assert lines[2] == (
+        "| a lookup | < 1 ms | 2 ms **(missed)** | theine 1 ms, slowest 99 ms | 0.5x |"
+    )
 
 
 def test_the_table_goes_where_its_marks_are(tmp_path: Path) -> None:

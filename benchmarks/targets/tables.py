@@ -12,6 +12,7 @@ from benchmarks.targets.figures import GROUPS, Figure, Results
 BEGIN = "<!-- measured: `make targets` writes what stands from here -->\n"
 END = "<!-- measured: to here -->\n"
 _HEADS = ("figure", "target", "measured", "best peer, same run", "times better")
+_SHOWN_PEERS = 4
 
 
 def show(results: Results, console: Console) -> None:
@@ -40,6 +41,15 @@ def cells(figure: Figure) -> tuple[str, str, str, str, str]:
         measured = "" if of_peer is None else f" {with_unit(of_peer, figure.unit)}"
         peer, ratio = f"{figure.peer}{measured}", f"{number(figure.times_better)}x"
     return figure.title, target, with_unit(figure.measured, figure.unit), peer, ratio
+
+
+def peers(figure: Figure) -> str:
+    """Return the best peers and what they did, the best first."""
+    ordered = sorted(figure.peers.items(), key=lambda each: each[1])
+    if figure.wants == "above":
+        ordered.reverse()
+    shown = [f"{name} {with_unit(each, figure.unit)}" for name, each in ordered[:_SHOWN_PEERS]]
+    return ", ".join(shown)
 
 
 def with_unit(value: float, unit: str) -> str:
@@ -75,13 +85,15 @@ def source(results: Results) -> str:
 
 def markdown(results: Results) -> str:
     """Return the README's section: the table, its source, and how to get it anew."""
-    lines = [f"| {' | '.join(_HEADS)} |", "|---|--:|--:|---|--:|"]
+    heads = (*_HEADS[:3], "peers in the same run, the best first", "ours against the best")
+    lines = [f"| {' | '.join(heads)} |", "|---|--:|--:|---|--:|"]
     for group in GROUPS:
         for figure in results.of(group):
             name, target, measured, peer, ratio = cells(figure)
             mark = " **(missed)**" if figure.is_met is False else ""
             title = f"&nbsp;&nbsp;{name.strip()}" if name.startswith(" ") else name
-            lines.append(f"| {title} | {target} | {measured}{mark} | {peer} | {ratio} |")
+            shown = peers(figure) or peer
+            lines.append(f"| {title} | {target} | {measured}{mark} | {shown} | {ratio} |")
     versions = ", ".join(f"{n} {v}" for n, v in results.versions.items() if n != "python")
     return "\n".join([*lines, "", f"{source(results)} With {versions}.", ""])
 
