@@ -578,6 +578,29 @@ def test_one_hit_and_one_miss_in_64_are_timed_the_first_included(make_cache: Mak
     assert cache._counters.misses_timed == 3
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda cache, key: cache.get(key),
+        lambda cache, key: cache.get_with_age(key),
+        lambda cache, key: cache.get_cached_result(key, max_age=5),
+        lambda cache, key: cache.get_or_compute(key, lambda: "x"),
+        lambda cache, key: cache.get_or_compute(key, lambda: "x", early_refresh=1.0),
+    ],
+)
+def test_the_first_hit_and_the_first_miss_are_timed_however_they_come(
+    make_cache: Make, ask: Callable[[MemoryCache, str], object]
+) -> None:
+    cache = make_cache()
+    cache.set("a", "x")
+    ask(cache, "a")
+    ask(cache, "b")
+    statistics = cache.get_statistics()
+    assert statistics.total_requests == 2
+    assert statistics.average_hit_time_ns > 0
+    assert statistics.average_miss_time_ns > 0
+
+
 @pytest.mark.parametrize("call", ["get", "__getitem__", "__contains__", "delete", "describe"])
 def test_a_key_that_is_not_hashable_is_an_error_of_ours(make_cache: Make, call: str) -> None:
     with pytest.raises(CacheKeyError, match=r"type 'list'.*hashable"):

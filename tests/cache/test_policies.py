@@ -275,6 +275,7 @@ def test_lru_takes_its_lock_on_hits_from_the_first_key_on_that_is_not_a_plain_te
     policy = LruPolicy(RLock(), 100, None)
     policy.add("a", 1, Terms(0.0, 1.0, 1))
     assert policy.has_plain_keys
+    policy.touch("nobody")
     policy.add(Name("b"), 1, Terms(0.0, 1.0, 1))
     assert not policy.has_plain_keys
     policy.touch("a")

@@ -201,6 +201,14 @@ def test_hits_are_counted_exactly_without_a_lock(policy: Any) -> None:
         assert described.hit_count == THREADS * 700
 
 
+def test_a_hit_takes_no_lock(policy: Any) -> None:
+    cache = MemoryCache(policy=policy)
+    cache.set("k", 1)
+    with ThreadPoolExecutor(1) as pool, cache._store.lock:
+        hits = pool.submit(lambda: [cache.get("k") for _ in range(200)])
+        assert hits.result(20) == [1] * 200
+
+
 def test_a_snapshot_taken_while_hits_go_on_agrees_with_itself(policy: Any) -> None:
     cache = MemoryCache(policy=policy, sizer=lambda _: 1)
     cache.set("k", 1)

@@ -53,20 +53,29 @@ class Reader:
         entry = self.look_up(key)
         return entry if entry is not None and entry.terms.expires_at > self._clock() else None
 
-    def timed_get(self, key: Hashable, default: object) -> object:
-        """Return as `get`, and time it if it is a hit."""
-        began = time.perf_counter_ns()
+    def get(self, key: Hashable, default: object) -> object:
+        """Return the value, or `default`; all is counted, and timed if it is a hit's turn."""
         entry = self.find(key)
-        took = time.perf_counter_ns() - began
         if entry is None:
             self.count_miss(key)
             return default
-        self._counters.hit_ns += took
-        self._counters.hits_timed += 1
         return entry.value
 
     def count_hit(self, key: Hashable, entry: Entry, *, is_stale: bool = False) -> None:
         """Count a hit, and note the use of the entry."""
+        counters = self._counters
+        if counters.hits & _UNTIMED:
+            self._note_hit(key, entry, is_stale)
+            return
+        # Looked up once more, so that the other hits carry no timer.
+        began = time.perf_counter_ns()
+        self.peek(key)
+        self._note_hit(key, entry, is_stale)
+        took = time.perf_counter_ns() - began
+        counters.hit_ns += took
+        counters.hits_timed += 1
+
+    def _note_hit(self, key: Hashable, entry: Entry, is_stale: bool) -> None:
         self._store.policy.touch(key)
         record_hit(entry)
         counters = self._counters
@@ -81,7 +90,8 @@ class Reader:
             # Looked up once more, so that the other misses carry no timer.
             began = time.perf_counter_ns()
             self._lookup(key)
-            counters.miss_ns += time.perf_counter_ns() - began
+            took = time.perf_counter_ns() - began
+            counters.miss_ns += took
             counters.misses_timed += 1
         counters.misses += 1
         if key in self._store.entries:
@@ -101,11 +111,11 @@ def make_get(
     policy = store.policy
     reorders = policy.move_to_end is not None
     move_to_end = policy.move_to_end or store.entries.get
-    timed_get, count_miss = reader.timed_get, reader.count_miss
+    plain_get, count_miss = reader.get, reader.count_miss
 
     def get(key: Hashable, default: object = None) -> object:
         if not counters.hits & _UNTIMED:
-            return timed_get(key, default)
+            return plain_get(key, default)
         now = clock()
         try:
             entry = lookup(key)

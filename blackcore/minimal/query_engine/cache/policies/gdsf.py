@@ -32,19 +32,29 @@ _MOST_GAIN: Final = 1e200
 """Gains beyond these count as these, so that no sum of them is infinite."""
 
 
+class GainClass:
+    """The keys of one gain, and how much that is."""
+
+    __slots__ = ("gain", "keys")
+
+    def __init__(self, gain: float) -> None:
+        self.gain = gain
+        self.keys: FifoOfKeys[Hashable] = FifoOfKeys()
+
+
 class GdsfEntry(Entry):
     """An entry and its place.
 
     Attributes:
         earlier_uses: how often its key was used before it came.
         weighed_frequency: its frequency when its priority was last worked out.
-        gain_class: the queue that it is in.
+        gain_class: the one whose queue it is in.
         priority: the floor of then, and the gain of its class.
     """
 
     __slots__ = ("earlier_uses", "gain_class", "priority", "weighed_frequency")
 
-    gain_class: float
+    gain_class: GainClass
     priority: float
 
     def __init__(self, value: object, terms: Terms, earlier_uses: int) -> None:
@@ -56,16 +66,6 @@ class GdsfEntry(Entry):
     def frequency(self) -> int:
         """Return the uses of the key: the coming of its entries, and their hits."""
         return 1 + self.earlier_uses + self.terms.hits
-
-
-class GainClass:
-    """The keys of one gain, and how much that is."""
-
-    __slots__ = ("gain", "keys")
-
-    def __init__(self, gain: float) -> None:
-        self.gain = gain
-        self.keys: FifoOfKeys[Hashable] = FifoOfKeys()
 
 
 class GdsfPolicy(EvictionPolicy[GdsfEntry]):
@@ -90,6 +90,9 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         self._known_costs = 0
         self._cost_seconds = 0.0
         self._average_cost_seconds = 1.0
+        # The gain asked for last, 0.0 for none, and its class: many in a row gain the same.
+        self._gain = 0.0
+        self._gain_class = GainClass(0.0)
 
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return the oldest keys of the classes whose oldest key has the least priority."""
@@ -112,27 +115,27 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         entry.terms = terms
         entry.earlier_uses = 0
         entry.weighed_frequency = 1
-        self._line_up(key, entry)
+        if terms.cost_seconds:
+            self._learn_cost(terms.cost_seconds)
+        self._queue(key, entry)
         self.entries[key] = entry
         self.used_bytes += weight_bytes
         return victims
 
     def _step_out(self, key: Hashable, entry: GdsfEntry) -> None:
-        self._classes[entry.gain_class].keys.leave(key)
+        entry.gain_class.keys.leave(key)
 
     def _rejoin(self, key: Hashable, old: GdsfEntry, value: object, terms: Terms) -> GdsfEntry:
         entry = GdsfEntry(value, terms, old.frequency())
-        self._line_up(key, entry)
+        if terms.cost_seconds:
+            self._learn_cost(terms.cost_seconds)
+        self._queue(key, entry)
         return entry
 
-    def _line_up(self, key: Hashable, entry: GdsfEntry) -> None:
-        """Put a newcomer in the queue of its gain."""
-        cost_seconds = entry.terms.cost_seconds
-        if cost_seconds:
-            self._known_costs += 1
-            self._cost_seconds += cost_seconds
-            self._average_cost_seconds = self._cost_seconds / self._known_costs
-        self._queue(key, entry)
+    def _learn_cost(self, cost_seconds: float) -> None:
+        self._known_costs += 1
+        self._cost_seconds += cost_seconds
+        self._average_cost_seconds = self._cost_seconds / self._known_costs
 
     def _queue(self, key: Hashable, entry: GdsfEntry) -> None:
         terms = entry.terms
@@ -142,6 +145,14 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
             * (terms.cost_seconds or self._average_cost_seconds)
             / (terms.weight_bytes or 1)
         )
+        if gain != self._gain:
+            self._turn_to(gain)
+        entry.gain_class = gain_class = self._gain_class
+        entry.priority = self._floor + gain_class.gain
+        gain_class.keys.append(key)
+
+    def _turn_to(self, gain: float) -> None:
+        self._gain = gain
         if not _LEAST_GAIN < gain < _MOST_GAIN:
             gain = _LEAST_GAIN if gain <= _LEAST_GAIN else _MOST_GAIN
         number = log2(gain) // _OCTAVES_A_CLASS
@@ -149,9 +160,7 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         if gain_class is None:
             gain_class = self._classes[number] = GainClass(2.0 ** (number * _OCTAVES_A_CLASS))
             heappush(self._heads, (self._floor + gain_class.gain, number))
-        entry.gain_class = number
-        entry.priority = self._floor + gain_class.gain
-        gain_class.keys.append(key)
+        self._gain_class = gain_class
 
     def _make_room(self, weight_bytes: int, new_entries: int) -> list[tuple[Hashable, GdsfEntry]]:
         entries, heads, classes = self.entries, self._heads, self._classes
@@ -161,9 +170,10 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         while self.used_bytes > most_bytes or len(entries) > most_entries:
             priority, number = heads[0]
             queue = classes[number].keys
-            if not len(queue):
+            if queue.number_of_holes == len(queue.keys):  # it is empty
                 heappop(heads)
                 del classes[number]
+                self._gain = 0.0
                 continue
             key = queue.first() if queue.number_of_holes else queue.keys[0]
             entry = entries[key]
@@ -171,7 +181,7 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
                 heapreplace(heads, (entry.priority, number))
                 continue
             queue.keys.popleft()
-            frequency = entry.frequency()
+            frequency = 1 + entry.earlier_uses + entry.terms.hits  # `frequency()`, without the call
             if frequency > entry.weighed_frequency:
                 entry.weighed_frequency = frequency
                 self._queue(key, entry)

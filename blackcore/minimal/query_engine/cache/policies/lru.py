@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,10 @@ class LruPolicy(EvictionPolicy[Entry]):
 
     def touch(self, key: Hashable) -> None:
         """Put a key last in line, if it is still there."""
+        if self.has_plain_keys and type(key) is str:
+            with suppress(KeyError):  # it left this moment
+                self._order.move_to_end(key)
+            return
         with self._lock:
             if key in self._order:
                 self._order.move_to_end(key)
