@@ -75,9 +75,11 @@ class CostModel:
         ways = dict.fromkeys((Way.COLUMN, Way.SURVIVORS, Way.ROWS), 0.0)
         left = surviving
         for member in group.filters:
-            costs = self.ways(member, statistics, left)
-            over_all = self.ways(member, statistics, 1.0)
-            ways[Way.COLUMN] += over_all.get(Way.COLUMN, over_all[Way.ROWS])
+            costs = self.ways(member, statistics, left)  # once: groups nest 64 deep
+            column = costs.get(Way.COLUMN)  # the same whatever is left
+            if column is None:
+                column = self.ways(member, statistics, 1.0)[Way.ROWS]
+            ways[Way.COLUMN] += column
             ways[Way.SURVIVORS] += costs.get(Way.SURVIVORS, costs[Way.ROWS])
             ways[Way.ROWS] += costs[Way.ROWS]
             fraction = selectivity(member, statistics)

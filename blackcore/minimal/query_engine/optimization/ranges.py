@@ -12,9 +12,10 @@ from typing import cast
 
 from ..query import QueryFilter, QueryOperator
 from ..query.operators import ORDERINGS
-from ..query.values import Kind, compare, instant_of, json_equal, kind_of
+from ..query.values import Kind, compare, instant_of, kind_of
 from .logic import EQUALITIES, RANGES
 
+_NULL_TESTS = frozenset({QueryOperator.IS_NULL, QueryOperator.IS_NOT_NULL})
 _NOT_NULL = EQUALITIES | RANGES | {QueryOperator.CONTAINS, QueryOperator.REGEX, QueryOperator.FUZZY}
 
 
@@ -27,8 +28,9 @@ def merged_filters(filters: Sequence[QueryFilter]) -> list[QueryFilter] | None:
     """
     nulls = [f for f in filters if f.operator is QueryOperator.IS_NULL]
     not_nulls = [f for f in filters if f.operator is QueryOperator.IS_NOT_NULL]
-    plain = [f for f in filters if _is_plain(f)]
-    rest = [f for f in filters if f not in plain and f not in nulls and f not in not_nulls]
+    others = [f for f in filters if f.operator not in _NULL_TESTS]
+    plain = [f for f in others if _is_plain(f)]
+    rest = [f for f in others if not any(f is one for one in plain)]
     positive = plain or any(_excludes_null(f) for f in rest)
     if nulls and positive:
         return []
@@ -100,13 +102,18 @@ def _merged_plain(filters: Sequence[QueryFilter]) -> list[QueryFilter] | None:
         return _range_filters(path, low, high)
     values = [v for v in _values(equalities[0]) if _within(v, low, high)]
     for other in equalities[1:]:
-        allowed = _values(other)
-        values = [v for v in values if any(json_equal(v, each) for each in allowed)]
+        allowed = set(map(_key, _values(other)))
+        values = [v for v in values if _key(v) in allowed]
     if not values:
         return []
     if len(values) == 1:
         return [QueryFilter(path, QueryOperator.EQUALS, values[0])]
     return [QueryFilter(path, QueryOperator.IN, values)]
+
+
+def _key(value: object) -> object:
+    """Return what equal plain values share; True is not 1, though Python has them equal."""
+    return (bool, value) if type(value) is bool else value
 
 
 def _values(condition: QueryFilter) -> tuple[object, ...]:
