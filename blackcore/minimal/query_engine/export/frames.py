@@ -7,9 +7,8 @@ frame takes the way of rows.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -23,6 +22,7 @@ from .sources import ArrowStream, ColumnParts, Slice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import IOBase
 
     from ..settings import ExportSettings
     from .atomic_file import Block
@@ -82,30 +82,47 @@ def bounded_parts(columns: ColumnParts, most_bytes: int) -> Iterator[pl.DataFram
     """Yield the rows in parts of about so many bytes of text at most, none of them empty."""
     for part in columns.parts(_PART_ROWS):
         if part.height:
-            rows = int(most_bytes / _row_bytes(part))
-            yield from part.iter_slices(max(1, min(rows, _PART_ROWS)))
+            yield from part.iter_slices(max(1, int(most_bytes / _row_bytes(part))))
 
 
 def _row_bytes(part: pl.DataFrame) -> float:
-    """Return about how many bytes of text a row takes on the average."""
+    """Return about how many bytes the values of a row take on the average."""
     # the size of a slice of strings, as Polars estimates it, is that of all it was cut from
-    texts = [c.str.len_bytes().sum() for c in part.iter_columns() if c.dtype == pl.String]
-    others = part.select(pl.exclude(pl.String)).estimated_size()
-    return 8 * part.width + (sum(map(int, texts)) + others) / part.height
+    texts = part.select(pl.col(pl.String).str.len_bytes().sum()).rows()  # one, or none
+    others = (c.estimated_size() for c in part.iter_columns() if c.dtype != pl.String)
+    return (1 + sum(map(sum, texts)) + sum(others)) / part.height
 
 
-class _Reused:
-    """A buffer that keeps its memory from part to part: fresh pages cost as much as formatting."""
+class _Taken:
+    """A file that keeps the blocks it is given, which are the writer's own: nothing is copied."""
 
     def __init__(self) -> None:
-        self._buffer = io.BytesIO()
+        self.blocks: list[bytes] = []
 
-    def filled(self, write: Callable[[io.BytesIO], object], cut: int = 0) -> bytes:
-        """Return what ``write`` writes, without so many bytes at either end."""
-        self._buffer.seek(0)
-        write(self._buffer)
-        with self._buffer.getbuffer() as view:
-            return bytes(view[cut : self._buffer.tell() - cut])
+    def write(self, block: bytes) -> int:
+        """Take the block."""
+        self.blocks.append(block)
+        return len(block)
+
+    def flush(self) -> None:
+        """Do nothing: nothing was held back."""
+
+
+def _text_of(write: Callable[[IO[bytes]], object]) -> bytes:
+    """Return what ``write`` writes."""
+    taken = _Taken()
+    write(cast("IO[bytes]", taken))  # all of a file that Polars uses
+    return taken.blocks[0] if len(taken.blocks) == 1 else b"".join(taken.blocks)
+
+
+def _array_members(part: pl.DataFrame) -> Block:
+    """Return the rows of a part as JSON, without the brackets around them."""
+    taken = _Taken()
+    part.write_json(cast("IOBase", taken))
+    blocks = taken.blocks
+    if len(blocks) == 3 and blocks[0] == b"[" and blocks[2] == b"]":  # noqa: PLR2004 - the body alone
+        return blocks[1]
+    return memoryview(b"".join(blocks))[1:-1]
 
 
 def columns_csv(
@@ -124,11 +141,10 @@ def columns_csv(
     names = _chosen_columns(columns, options)
     table = CsvTable(names, options)
     native = options.quoting == "minimal" and len(names) > 1
-    buffer = _Reused()
 
     def pieces() -> Iterator[pl.DataFrame | list[Cells]]:
         for part in bounded_parts(columns, settings.chunk_bytes):
-            chosen = part.select(names)
+            chosen = part if names == part.columns else part.select(names)
             ready = _csv_ready(chosen, options) if native else None
             if ready is not None:
                 yield ready
@@ -138,7 +154,7 @@ def columns_csv(
     def encode(piece: pl.DataFrame | list[Cells]) -> bytes:
         if isinstance(piece, list):
             return table.lines(piece, tally.rows)
-        return buffer.filled(
+        return _text_of(
             lambda out: piece.write_csv(
                 out,
                 include_header=False,
@@ -166,34 +182,36 @@ def _chosen_columns(columns: ColumnParts, options: CsvOptions) -> list[str]:
 
 def _csv_ready(part: pl.DataFrame, options: CsvOptions) -> pl.DataFrame | None:
     """Return the part as Polars writes it right, None where that can only be done by rows."""
-    try:
-        changed = _csv_columns(part, options)
-    except UnserializableError:
-        return None  # rows will say which
-    ready = part.with_columns(changed)
-    if options.null_text and any(_has_empty(ready[c.name]) for c in changed):
-        return None
-    return ready
-
-
-def _csv_columns(part: pl.DataFrame, options: CsvOptions) -> list[pl.Series]:
-    """Return the columns that Polars would write differently, as it will write them right."""
     cell = cell_maker(options)
-    changed: list[pl.Series] = []
+    ready: list[pl.Series] = []
     for column in part.iter_columns():
-        kind = column.dtype
-        if kind in _INTEGERS or kind == pl.Null or _is_plain(column, options):
-            continue
-        if kind == pl.String and not options.escape_formulas:
-            ready = column
-        elif kind == pl.Boolean:
-            words = pl.Series(["False", "True"])
-            ready = words.gather(column.cast(pl.UInt32)).alias(column.name)
-        else:
-            texts = [cell(value) for value in column.to_list()]
-            ready = pl.Series(column.name, texts, dtype=pl.String)
-        changed.append(_without_empty(ready, options))
-    return changed
+        try:
+            texts = _csv_column(column, options, cell)
+        except UnserializableError:
+            return None  # rows will say which
+        if texts.dtype == pl.String and (texts == "").any():
+            # Polars quotes the empty string, to tell it from null; csv.writer does not
+            if options.null_text:
+                return None
+            texts = texts.set(texts == "", None)
+        ready.append(texts)
+    return pl.DataFrame(ready)
+
+
+def _csv_column(
+    column: pl.Series, options: CsvOptions, cell: Callable[[object], str | None]
+) -> pl.Series:
+    """Return a column as text where Polars would write its values in another way."""
+    kind = column.dtype
+    if kind in _INTEGERS or kind == pl.Null or _is_plain(column, options):
+        return column
+    if kind == pl.String and not options.escape_formulas:
+        return column
+    if kind == pl.Boolean:
+        words = pl.Series(["False", "True"])
+        return words.gather(column.cast(pl.UInt32)).alias(column.name)
+    texts = [cell(value) for value in column.to_list()]
+    return pl.Series(column.name, texts, dtype=pl.String)
 
 
 def _is_plain(column: pl.Series, options: CsvOptions) -> bool:
@@ -201,17 +219,6 @@ def _is_plain(column: pl.Series, options: CsvOptions) -> bool:
     if column.dtype == pl.Float64:
         return options.float_format is None and _plain_floats(column)
     return column.dtype == pl.Date and options.datetime_format is None
-
-
-def _without_empty(column: pl.Series, options: CsvOptions) -> pl.Series:
-    # Polars quotes the empty string, to tell it from null; csv.writer does not
-    if options.null_text or not _has_empty(column):
-        return column
-    return column.set(column == "", None)
-
-
-def _has_empty(column: pl.Series) -> bool:
-    return bool((column == "").any())
 
 
 def _plain_floats(column: pl.Series) -> bool:
@@ -232,11 +239,11 @@ def columns_json_array(
     Raises:
         ExportValueError: a value has no JSON.
     """
-    by_rows, buffer = array_encoder(options), _Reused()
+    by_rows = array_encoder(options)
 
     def encode(piece: pl.DataFrame | Slice, done_rows: int) -> Block:
         if isinstance(piece, pl.DataFrame):
-            return buffer.filled(piece.write_json, cut=1)
+            return _array_members(piece)
         return by_rows(piece, done_rows)
 
     pieces = paused(_json_pieces(columns, options, settings), pause)
@@ -255,11 +262,11 @@ def columns_json_lines(
     Raises:
         ExportValueError: a value has no JSON.
     """
-    by_rows, buffer = lines_encoder(options), _Reused()
+    by_rows = lines_encoder(options)
 
     def encode(piece: pl.DataFrame | Slice, done_rows: int) -> bytes:
         if isinstance(piece, pl.DataFrame):
-            return buffer.filled(piece.write_ndjson)
+            return _text_of(piece.write_ndjson)
         return by_rows(piece, done_rows)
 
     pieces = paused(_json_pieces(columns, options, settings), pause)
