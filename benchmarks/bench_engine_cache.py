@@ -25,20 +25,16 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.engine_cache_searches import hit_rates, updates
 from blackcore.minimal.query_engine import (
-    FullTextSearch,
     MemoryCache,
     QueryEngine,
     QueryFilter,
     QueryPagination,
     QueryResult,
-    SearchConfig,
     SortField,
     StructuredQuery,
 )
-from blackcore.minimal.query_engine.integration import SearchAwareCacheOptimizer
-from blackcore.minimal.query_engine.search.words import fold, parse, relevance, texts
-from blackcore.minimal.query_engine.settings import CachePolicy, SearchAwareSettings
 from examples.flights import flights_directory
 
 Row = dict[str, Any]
@@ -231,113 +227,6 @@ def _with_data(result: QueryResult) -> QueryResult:
     return result
 
 
-class AloneEngine:
-    """Scores each record by itself, as `calculate_relevance_score` of our own engines does."""
-
-    scores_depend_on_corpus = False
-
-    def calculate_relevance_score(
-        self, item: Row, query_text: str, weights: dict[str, float]
-    ) -> float:
-        """Return the score of one record."""
-        return relevance(dict(item), parse(query_text), dict(weights))
-
-    def search(self, query_text: str, data: list[Row], config: SearchConfig) -> list[Any]:
-        """Return the records that match."""
-        phrases, weights = parse(query_text), dict(config.field_weights)
-        scored = [{"entity": row, "score": relevance(row, phrases, weights)} for row in data]
-        return [match for match in scored if match["score"] > 0]
-
-
-def words_of(rows: list[Row]) -> list[str]:
-    """Return the words of the records' names, each once."""
-    named = [text for row in rows for path, text in texts(row) if path == "name"]
-    found = {word for text in named for word in fold(text).split()}
-    return sorted(word for word in found if len(word) > 2)
-
-
-def shifting_searches(words: list[str], count: int, seed: int) -> Iterator[StructuredQuery]:
-    """Yield searches whose topics come and go, among others that are asked once."""
-    draw = random.Random(seed)  # noqa: S311 - a replay
-    topics = [draw.sample(words, 20) for _ in range(40)]
-    popular = [1 / (rank + 1) for rank in range(20)]
-    active = draw.sample(range(len(topics)), 4)
-    for number in range(count):
-        if number % 400 == 0:
-            active[draw.randrange(4)] = draw.randrange(len(topics))
-        is_stray = draw.random() < 0.3
-        topic = words if is_stray else topics[draw.choice(active)]
-        text = draw.choices(topic, None if is_stray else popular)[0]
-        altitude = draw.choices(range(0, 5000, 500), [1 / (k + 1) for k in range(10)])[0]
-        yield StructuredQuery("airports", [QueryFilter("alt", "gt", altitude)], search=text)
-
-
-def hit_rates(rows: list[Row], count: int, entries: int) -> dict[str, tuple[float, float]]:
-    """Print, by policy, the hit rate of a stream with shifting interests: plain, search-aware."""
-    words = words_of(rows)
-    print(f"\n{count:,} searches with shifting interests, {entries} answers kept: hit rates")
-    print(f"{'policy':12}{'plain':>8}{'aware':>8}{'gain':>8}")
-    rates = {}
-    for policy in ("lru", "s3fifo", "gdsf"):
-        pair = [_hit_rate(rows, words, count, policy, entries, aware) for aware in (False, True)]
-        rates[policy] = (pair[0], pair[1])
-        print(f"{policy:12}{pair[0]:8.1%}{pair[1]:8.1%}{100 * (pair[1] - pair[0]):+7.1f}")
-    return rates
-
-
-def _hit_rate(
-    rows: list[Row], words: list[str], count: int, policy: CachePolicy, entries: int, aware: bool
-) -> float:
-    cache, search = MemoryCache(max_entries=entries, policy=policy), FullTextSearch()
-    engine = QueryEngine(Rows(airports=rows), search, cache)
-    if aware:
-        SearchAwareCacheOptimizer(cache, search, engine)
-    found = sum(engine.execute(query).from_cache for query in shifting_searches(words, count, 5))
-    return found / count
-
-
-def update(rows: list[Row], search_of: Callable[[], Any], count: int) -> float:
-    """Print how many searches an update of 1 % of the records leaves; return the kept part."""
-    draw = random.Random(2)  # noqa: S311 - a replay
-    words = words_of(rows)
-    asked = list({q.fingerprint: q for q in shifting_searches(words, count, 9)}.values())
-    loader, cache, search = Rows(airports=rows), MemoryCache(), search_of()
-    engine = QueryEngine(loader, search, cache)
-    settings = SearchAwareSettings(max_rewarmed=0)
-    optimizer = SearchAwareCacheOptimizer(cache, search, engine, settings=settings)
-    for query in asked:
-        engine.execute(query)
-    places = draw.sample(range(len(rows)), max(1, len(rows) // 100))
-    changed = {at: rows[at] | {"name": " ".join(draw.sample(words, 3))} for at in places}
-    new = [changed.get(at, row) for at, row in enumerate(rows)]
-    loader.databases["airports"] = new
-    report = optimizer.invalidate_records("airports", list(changed.values()))
-    cold = QueryEngine(Rows(airports=new), search_of(), cache=False)
-    touched = [*changed.values(), *(rows[at] for at in places)]
-    unaffected = kept = 0
-    for query in asked:
-        result = engine.execute(query)
-        assert result.ids.tolist() == cold.execute(query).ids.tolist()  # none is stale
-        assert query.search is not None
-        phrases = parse(query.search.text)
-        if not any(relevance(row, phrases, {}) for row in touched):
-            unaffected += 1
-            kept += result.from_cache
-    name = type(search).__name__
-    print(
-        f"{name:16}{report.considered:9,}{unaffected:12,}{kept / unaffected:8.1%}"
-        f"{report.reranked:10,}{report.elapsed_seconds * 1e3:10.0f} ms"
-    )
-    return kept / unaffected
-
-
-def updates(rows: list[Row], count: int) -> list[float]:
-    """Print what an update leaves, by search engine."""
-    print(f"\nan update of 1 % of {len(rows):,} airports; no answer is stale")
-    print(f"{'search engine':16}{'searches':>9}{'unaffected':>12}{'kept':>8}{'reranked':>10}")
-    return [update(rows, search_of, count) for search_of in (AloneEngine, FullTextSearch)]
-
-
 def machine() -> str:
     """Return what this ran on."""
     parts = [f"Python {platform.python_version()}", f"{os.cpu_count()} cores"]
@@ -358,9 +247,8 @@ def main() -> None:
     million()
     single_flight(flights)
     replay(flights, 2_000)
-    rates = hit_rates(airports, 8_000, 60)
-    assert rates["lru"][1] - rates["lru"][0] >= 0.03
-    assert min(updates(airports, 1_000)) >= 0.8
+    hit_rates(Rows, airports, count=8_000, entries=60)
+    updates(Rows, airports, 1_000)
 
 
 def small() -> None:
@@ -382,8 +270,8 @@ def small() -> None:
     hits(flights, 1)
     single_flight(flights, rounds=3)
     replay(flights, 30)
-    hit_rates(airports, 60, 10)
-    assert min(updates(airports, 30)) == 1
+    hit_rates(Rows, airports, count=60, entries=10, seeds=(5,), shifts=(20,))
+    assert min(updates(Rows, airports, 30)) == 1
 
 
 def test_engine_cache_bench_runs_small() -> None:

@@ -96,7 +96,9 @@ def test_no_answer_is_stale_after_updates(name: str, data: st.DataObject) -> Non
     engine_settings = EngineSettings(execution=ExecutionSettings(answer_prefix_rows=2))
     loader = ListLoader(db=rows)
     search = ENGINES[name]()
-    cache = MemoryCache(max_size_mb=4)
+    # with room for a few, answers are exchanged too
+    most, policy = data.draw(st.sampled_from([(None, "lru"), (3, "lru"), (3, "s3fifo")]))
+    cache = MemoryCache(max_size_mb=4, max_entries=most, policy=policy)
     engine = QueryEngine(loader, search, cache, settings=engine_settings)
     optimizer = SearchAwareCacheOptimizer(
         cache, search, engine, settings=SearchAwareSettings(max_rewarmed=0)

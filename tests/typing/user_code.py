@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, assert_type
 
 from blackcore.minimal.query_engine import (
     CacheManager,
+    CacheWarmer,
     CostBasedOptimizer,
     DataLoader,
+    EngineSettings,
     Explanation,
     FilterGroup,
+    FullTextSearch,
     MemoryCache,
     OptimizedQuery,
     QueryEngine,
     QueryFilter,
+    QueryLog,
+    QueryLogSettings,
     QueryOperator,
     QueryOptimizer,
     QueryPagination,
     QueryResult,
     QueryStatistics,
+    SearchAwareCacheOptimizer,
     SearchConfig,
     SortField,
     StatusUpdate,
@@ -130,6 +136,18 @@ def noted(path: Path) -> StatusUpdate:
     update = update_agent_status("cache", "export", path=path)
     assert_type(update.set_aside, Path | None)
     return update
+
+
+async def kept(loader: DataLoader, path: Path) -> int:
+    cache, search = MemoryCache(), FullTextSearch()
+    settings = EngineSettings(query_log=QueryLogSettings(path=path))
+    engine = QueryEngine(loader, search, cache, settings=settings)
+    assert_type(engine.query_log, QueryLog | None)
+    optimizer = SearchAwareCacheOptimizer(cache, search, engine)
+    update = optimizer.invalidate_records("people", [{"name": "Ann"}])
+    report = await CacheWarmer(cache, loader, engine).warm_common_queries()
+    assert_type(optimizer.trending(), list[tuple[str, float]])
+    return update.kept + report.warmed
 
 
 async def awaited(engine: QueryEngine, path: Path) -> int:
