@@ -38,7 +38,7 @@ test: $(VENV)/.group-test
 	@$(BIN)/python -m pytest -q -m "not deep"
 
 test-deep: $(VENV)/.group-test
-	@$(BIN)/python -m pytest -q --hypothesis-profile=deep
+	@$(BIN)/python -m pytest -q --hypothesis-profile=deep -m "deep or hypothesis"
 
 coverage: $(VENV)/.group-test
 	@$(BIN)/python -m coverage run -m pytest -q -m "not deep"

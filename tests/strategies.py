@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import (
@@ -15,6 +16,18 @@ from blackcore.minimal.query_engine import (
     SortField,
     StructuredQuery,
 )
+
+_EVERYDAY_CASES = settings.get_profile("default").max_examples
+
+
+def cases(everyday: int, deep: int) -> settings:
+    """Return how many cases a property is tried on in `make test`, and in `make test-deep`."""
+    is_deep = settings.default is not None and settings.default.max_examples > _EVERYDAY_CASES
+    return settings(max_examples=deep if is_deep else everyday)
+
+
+AGREEMENT = cases(200, 10_000)
+"""For what must answer like the plain evaluator whatever it is asked."""
 
 BIG = 2**53
 INTEGERS = st.one_of(

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from blackcore.minimal.query_engine import (
     CacheError,
@@ -44,7 +44,7 @@ from blackcore.minimal.query_engine import (
 )
 from blackcore.minimal.query_engine.data import AnsweredQuery
 from blackcore.minimal.query_engine.query import evaluate, projected
-from tests.strategies import questions
+from tests.strategies import cases, questions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -813,7 +813,7 @@ def test_a_question_that_failed_is_not_counted_as_answered() -> None:
 EVERY_FIELD: dict[str, Any] = {"a": None, "a.x": None, "b": {"x": None, "y": 1}, "c": {"x": "a"}}
 
 
-@settings(max_examples=80)
+@cases(80, 2_000)
 @given(questions())
 def test_cold_and_warm_engines_give_the_evaluators_rows(
     question: tuple[list[dict[str, Any]], StructuredQuery],

@@ -21,7 +21,7 @@ from blackcore.minimal.query_engine.optimization.query_optimizer import (
 )
 from blackcore.minimal.query_engine.query import StructuredQuery, evaluate
 from blackcore.minimal.query_engine.settings import ExecutionSettings
-from tests.strategies import questions
+from tests.strategies import AGREEMENT, questions
 
 ROWS_ONLY = ExecutionSettings(columns_from_rows=10**9, answer_prefix_rows=1)
 COLUMNS = ExecutionSettings(columns_from_rows=0, answer_prefix_rows=1)
@@ -45,6 +45,7 @@ def assert_answers(plan: ExecutionPlan, records: Records, query: StructuredQuery
         assert answer.ids[page.start : page.stop].tolist() == expected[page.start : page.stop]
 
 
+@AGREEMENT
 @given(questions())
 def test_plans_for_rows_and_for_columns_cold_and_warm_answer_like_the_evaluator(
     question: Question,
@@ -56,6 +57,7 @@ def test_plans_for_rows_and_for_columns_cold_and_warm_answer_like_the_evaluator(
         assert_answers(plan_of(query, records, COLUMNS), records, query)
 
 
+@AGREEMENT
 @given(questions())
 def test_every_way_forced_on_every_stage_answers_like_the_evaluator(question: Question) -> None:
     rows, query = question

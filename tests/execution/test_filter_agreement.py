@@ -12,7 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import QueryFilter, QueryOperator
@@ -22,7 +22,7 @@ from blackcore.minimal.query_engine.execution.list_masks import list_mask_of
 from blackcore.minimal.query_engine.execution.masks import mask_of
 from blackcore.minimal.query_engine.execution.predicates import surviving_ids
 from blackcore.minimal.query_engine.query import matches
-from tests.strategies import FIELD_KINDS, one_field
+from tests.strategies import FIELD_KINDS, cases, one_field
 
 BIG = 2**53
 SMALL_INTEGERS = [0, 1, -1, 2, 3, -2, BIG, BIG + 1, -BIG - 1, 2**63 - 1, -(2**63)]
@@ -138,7 +138,7 @@ def test_every_way_tells_of_awkward_values_what_the_evaluator_tells(
 
 
 @pytest.mark.parametrize("kind", sorted(FIELD_KINDS))
-@settings(max_examples=60)
+@cases(60, 625)  # for each kind
 @given(data=st.data())
 def test_every_way_tells_of_generated_values_what_the_evaluator_tells(
     kind: str, data: st.DataObject

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import FilterGroup, QueryFilter, SortField, StructuredQuery
@@ -27,7 +27,7 @@ from blackcore.minimal.query_engine.optimization.rules import (
 )
 from blackcore.minimal.query_engine.optimization.rules.filters import literal_of
 from blackcore.minimal.query_engine.query import Condition, matches
-from tests.strategies import PATHS, conditions, databases
+from tests.strategies import AGREEMENT, PATHS, cases, conditions, databases
 
 
 def true_context(rows: list[dict[str, Any]]) -> RuleContext:
@@ -48,11 +48,11 @@ def found(condition: Condition, rows: list[dict[str, Any]]) -> list[int]:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Condition]]:
+def trees(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Condition]]:
     rows = draw(databases())
     few = st.sampled_from(draw(st.lists(conditions(rows), min_size=1, max_size=3)))
     # the same few conditions again and again, negated and grouped: what rules feed on
-    trees = st.recursive(
+    tree = st.recursive(
         few | few.map(lambda c: ~c),
         lambda inner: st.builds(
             FilterGroup,
@@ -62,10 +62,11 @@ def cases(draw: st.DrawFn) -> tuple[list[dict[str, Any]], list[Condition]]:
         ),
         max_leaves=6,
     )
-    return rows, draw(st.lists(trees, min_size=1, max_size=3))
+    return rows, draw(st.lists(tree, min_size=1, max_size=3))
 
 
-@given(cases())
+@AGREEMENT
+@given(trees())
 def test_all_rules_together_keep_the_meaning(
     case: tuple[list[dict[str, Any]], list[Condition]],
 ) -> None:
@@ -77,8 +78,8 @@ def test_all_rules_together_keep_the_meaning(
         assert found(FilterGroup("and", changed), rows) == expected
 
 
-@settings(max_examples=60)
-@given(cases())
+@cases(60, 2_000)
+@given(trees())
 def test_each_rule_alone_keeps_the_meaning_also_under_not(
     case: tuple[list[dict[str, Any]], list[Condition]],
 ) -> None:
