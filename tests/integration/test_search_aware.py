@@ -14,8 +14,10 @@ from blackcore.minimal.query_engine import (
     MemoryCache,
     QueryEngine,
     QueryFilter,
+    QuerySearch,
     SearchError,
     SettingsError,
+    SortField,
     StructuredQuery,
     UnknownDatabaseError,
 )
@@ -88,6 +90,57 @@ def test_of_an_engine_that_says_nothing_of_its_scores_nothing_is_kept(loader: An
     assert report.kept == report.reranked == 0
     assert report.unproven > 0
     assert not any(setup.ask(*WORDS))
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict"),
+    [
+        ({}, "reranked"),
+        ({"sort_fields": [SortField("id")]}, "kept"),
+        ({"distinct": True}, "unproven"),
+        ({"search": QuerySearch("sea", {"t": 2.0})}, "unproven"),
+        ({"search": QuerySearch("sea", None, 0.001)}, "unproven"),
+        ({"filters": [QueryFilter("id", "eq", 0)]}, "kept"),
+    ],
+)
+def test_where_scores_depend_on_all_records_only_what_they_cannot_change_is_kept(
+    loader: Any, more: dict[str, Any], verdict: str
+) -> None:
+    loader.databases["db"][0]["t"] = "sea wave"
+    setup = Setup(loader, FullTextSearch(), max_rewarmed=0)
+    query = StructuredQuery("db", **{"search": "sea", **more})
+    setup.engine.execute(query)
+    loader.databases["db"].append({"id": 80, "t": "quiet"})
+    report = setup.optimizer.invalidate_records("db", [])
+    assert report.considered == getattr(report, verdict) == 1
+    cold = QueryEngine(loader, FullTextSearch(), cache=False)
+    assert setup.engine.execute(query).data == cold.execute(query).data
+
+
+def test_where_the_engine_fails_on_the_changed_records_the_answer_is_dropped(
+    loader: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Picky(WordEngine):
+        def search(self, query_text: str, data: list[Any], config: Any) -> list[dict[str, Any]]:
+            if len(data) < 10:
+                raise ArithmeticError("too few")
+            return super().search(query_text, data, config)
+
+    setup = Setup(loader, Picky(), max_rewarmed=0)
+    setup.ask("sea")
+    loader.databases["db"].append({"id": 80, "t": "quiet"})
+    with caplog.at_level(logging.WARNING):
+        assert setup.optimizer.invalidate_records("db", []).reached == 1
+    assert "cannot say what 'sea' reaches" in caplog.text
+    assert setup.ask("sea") == [False]
+
+
+def test_an_answer_whose_time_ends_with_the_update_is_dropped(loader: Any, clock: Any) -> None:
+    setup = Setup(loader, clock=clock, cache=Foreign(), ttl_seconds=100.0, max_rewarmed=0)
+    setup.ask("sea")
+    clock.pass_by(101)
+    loader.databases["db"].append({"id": 80, "t": "quiet"})
+    assert setup.optimizer.invalidate_records("db", []).unproven == 1
 
 
 def test_the_most_wanted_of_the_dropped_are_answered_anew(loader: Any) -> None:

@@ -219,6 +219,37 @@ def test_what_is_kept_is_bounded_in_bytes_and_a_huge_question_keeps_no_other_out
     assert all(isinstance(value, int) for value in kept)
 
 
+def test_a_compaction_that_fails_leaves_the_log_as_it_was(
+    path: Path, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = QueryLog(path, settings=QueryLogSettings(max_bytes=300), clock=clock)
+    log.answered(asked(1))
+    log.answered(asked(2))
+
+    def fail(*given: object) -> None:
+        raise OSError("the disk is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "replace", fail)
+        with pytest.raises(QueryLogError, match="cannot be used: the disk is gone"):
+            log.flush()
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        "queries.jsonl",
+        "queries.jsonl.lock",
+    ]
+    assert sorted(values(log)) == [1, 2]
+
+
+def test_what_cannot_be_written_at_the_end_is_logged(
+    path: Path, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = QueryLog(path, clock=clock)
+    log.answered(asked(1))
+    path.write_text("something else\n")
+    log._closing()
+    assert "what was asked last is not in the query log" in caplog.text
+
+
 @pytest.mark.parametrize("torn", [b'{"id":"x","n":', b"\xff\xfe", b"x"])
 def test_a_torn_tail_is_set_aside_and_counted(path: Path, clock: Any, torn: bytes) -> None:
     with QueryLog(path, clock=clock) as log:
