@@ -117,6 +117,18 @@ def test_forgetting_all_tells_the_loader_once() -> None:
     assert ledger.gone == held
 
 
+def test_forgetting_a_database_that_the_loader_does_not_know_says_so_and_forgets() -> None:
+    class Strict(Shelf):
+        def refresh_cache(self, name: str | None = None) -> None:
+            raise UnknownDatabaseError("numbers", [])
+
+    databases = Databases(Strict(numbers=ROWS))
+    databases.current("numbers")
+    with pytest.raises(UnknownDatabaseError):
+        databases.forget("numbers")
+    assert databases.loaded == {}
+
+
 def test_a_version_is_let_go_once_newer_records_can_be_had() -> None:
     shelf = VersionedShelf(a=ROWS)
     databases = Databases(shelf)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -123,6 +124,19 @@ def test_function_that_is_refused_its_own_profiler_is_told_whose_place_it_wanted
     [note] = caught.value.__notes__
     assert "functions=False" in note
     assert QueryProfiler(functions=False).profile_execution(profiles_itself).value == 6
+
+
+def test_refusal_of_our_own_profiler_costs_the_functions_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refused(cProfile.Profile):
+        def enable(self, *_: Any, **__: Any) -> None:
+            raise ValueError("Another profiling tool is already active")
+
+    monkeypatch.setattr(cProfile, "Profile", Refused)
+    profile = QueryProfiler().profile_execution(branch, 5)
+    assert profile.value == 15
+    assert any("Another profiling tool is already active" in note for note in profile.notes)
 
 
 @pytest.mark.parametrize(

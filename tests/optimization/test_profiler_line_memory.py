@@ -13,6 +13,11 @@ import pytest
 from blackcore.minimal.query_engine.errors import MissingExtraError, ProfileError
 from blackcore.minimal.query_engine.optimization.profiler import QueryProfiler
 from blackcore.minimal.query_engine.optimization.profiling.line_memory import LineMemoryRecorder
+from blackcore.minimal.query_engine.optimization.profiling.measurement import (
+    Instruments,
+    Measurement,
+)
+from blackcore.minimal.query_engine.settings import ProfilerSettings
 
 MB = 1024 * 1024
 BIG_MB = 40
@@ -104,6 +109,13 @@ def test_recorder_beside_a_tracer_records_nothing_and_says_so() -> None:
     assert recorder.refused is not None
     assert "debugger or a coverage tool" in recorder.refused
     assert recorder.table()[0].largest is None
+
+
+def test_measurement_with_memory_by_line_is_made_without_functions() -> None:
+    instruments = Instruments(line_memory=(allocates,))
+    profile = Measurement("unused", instruments, ProfilerSettings()).finished(None)
+    assert profile.line_memory[0].name == "allocates"
+    assert any("functions were not recorded" in note for note in profile.notes)
 
 
 def test_functions_are_left_out_beside_it_with_a_word(untraced: None) -> None:

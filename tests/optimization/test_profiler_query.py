@@ -28,7 +28,7 @@ from blackcore.minimal.query_engine.optimization.profiler import (
     QueryPerformanceProfile,
     QueryProfiler,
 )
-from blackcore.minimal.query_engine.optimization.profiling import STAGES, RunTimings
+from blackcore.minimal.query_engine.optimization.profiling import STAGES, RunTimings, StageRows
 from blackcore.minimal.query_engine.optimization.profiling.query_runs import QueryRuns
 from blackcore.minimal.query_engine.query import QueryFilter, StructuredQuery
 
@@ -280,6 +280,14 @@ def test_bottleneck_is_the_stage_that_took_longest() -> None:
     assert profile.finding() == "filter took 70% of 10 ms"
     assert "bottleneck: filter" in str(profile)
     assert made().finding() == "load took 0% of 0 ns"
+
+
+def test_stage_without_an_estimate_is_not_off() -> None:
+    row = StageRows("distinct", "distinct", "", None, 5, None, 2.0)
+    assert row.off_by == 1.0
+    profile = made(total_time_ms=2.0, distinct_ms=2.0, stage_rows=(row,))
+    assert profile.finding() == "distinct took 100% of 2 ms"
+    assert ">5<" in profile._repr_html_()
 
 
 def test_finding_names_the_slowest_filter_and_the_estimate_that_is_far_off(

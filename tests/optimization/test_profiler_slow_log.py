@@ -336,6 +336,25 @@ def test_threads_add_whole_lines_while_others_read(tmp_path: Path) -> None:
     assert log.write_failures == 0
 
 
+def test_entries_are_read_again_where_another_thread_adds_one_meanwhile() -> None:
+    log = log_of(threshold_ms=0)
+    log.answered(event(1))
+
+    class Busy:
+        looks = 0
+
+        def __iter__(self) -> Any:
+            self.looks += 1
+            if self.looks == 1:
+                raise RuntimeError("deque mutated during iteration")
+            return iter(entries)
+
+    entries, busy = log.entries(), Busy()
+    log._entries = busy  # type: ignore[assignment]
+    assert log.entries() == entries
+    assert busy.looks == 2
+
+
 def test_file_that_another_is_moving_takes_the_line_meanwhile(tmp_path: Path) -> None:
     path = tmp_path / "slow.jsonl"
     log = log_of(path, threshold_ms=0, file_bytes=400)
