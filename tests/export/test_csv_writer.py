@@ -11,6 +11,9 @@ import pytest
 
 from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValueError
 from blackcore.minimal.query_engine.export import CsvOptions, ExportProgress, StreamingExporter
+from blackcore.minimal.query_engine.export.csv_writer import csv_text
+from blackcore.minimal.query_engine.export.progress import Tally
+from blackcore.minimal.query_engine.settings import ExportSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -249,3 +252,13 @@ def test_two_columns_of_one_title_are_refused(written_csv: Any, rows: Any) -> No
 def test_surrogate_in_a_title_is_named(written_csv: Any) -> None:
     with pytest.raises(ExportValueError, match=r"row 0, field .* lone surrogate"):
         written_csv([{"\ud800": 1}])
+
+
+def test_rows_that_were_looked_at_ahead_are_written_with_a_pause_before_each_slice() -> None:
+    happened: list[str] = []
+    slices = [[{"a": n}] for n in range(3)]
+    for _ in csv_text(
+        slices, CsvOptions(), Tally(), ExportSettings(), pause=lambda: happened.append("pause")
+    ):
+        happened.append("text")  # noqa: PERF401 - two hands write the list
+    assert happened == ["text", *["pause", "text"] * 3]

@@ -10,6 +10,7 @@ from .csv_columns import Cells, Projection, look_ahead
 from .csv_fast import SliceEditor
 from .csv_lines import LineWriter
 from .json_values import key_text
+from .pipeline import no_pause, paused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
@@ -32,10 +33,12 @@ def csv_text(
     settings: ExportSettings,
     *,
     columns: tuple[str, ...] | None = None,
+    pause: Callable[[], None] = no_pause,
 ) -> Iterator[bytes]:
     r"""Yield CSV in pieces of whole lines.
 
-    The columns are those of the options, else ``columns``, else those of the first chunk of rows.
+    The columns are those of the options, else ``columns``, else those of the first chunk of rows,
+    before each slice of which there is a ``pause`` when it comes to be written.
 
     Raises:
         ExportValueError: a row that does not fit; the message names row, field and type.
@@ -52,7 +55,7 @@ def csv_text(
     columns = columns if options.fieldnames is None else options.fieldnames
     if columns is None:
         ahead, columns = look_ahead(slices, options.flatten, settings)
-        slices = chain(ahead, slices)
+        slices = chain(paused(ahead, pause), slices)
     projection = Projection(columns, options, tally, found=found)
     table = CsvTable(columns, options)
 

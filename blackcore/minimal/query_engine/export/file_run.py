@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import ExportOptionError
-from .pipeline import Crew
+from .pipeline import Crew, no_pause
 from .progress import ExportProgress, ProgressCallback, TqdmProgress
 from .sources import is_async
 
@@ -74,7 +74,7 @@ class FileRun:
             callback = self._callback(cleanup)
             report = None if callback is None else _plain(callback)
             job = self.job.asked()
-            rows = job.write(self.target, self.target_options, pause=_no_pause, report=report)
+            rows = job.write(self.target, self.target_options, pause=no_pause, report=report)
             if report is not None:
                 report(self.job.tally.report(finished=True))
             return rows
@@ -114,10 +114,6 @@ def _plain(callback: ProgressCallback) -> Callable[[ExportProgress], None]:
             )
 
     return report
-
-
-def _no_pause() -> None:
-    """Nothing waits for the interpreter's lock on our account."""
 
 
 def _run_coroutine(make: Callable[[], Coroutine[object, object, T]]) -> T:

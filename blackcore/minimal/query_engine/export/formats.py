@@ -12,6 +12,7 @@ from .compression import SUFFIXES as COMPRESSION_SUFFIXES
 from .csv_writer import csv_text
 from .json_writer import array_encoder, json_array, json_lines, lines_encoder
 from .options import CsvOptions, JsonOptions
+from .pipeline import paused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -86,16 +87,20 @@ def text_of(
     options: TextOptions,
     tally: Tally,
     settings: ExportSettings,
+    pause: Callable[[], None],
     *,
     columns: tuple[str, ...] | None = None,
 ) -> Iterator[Block]:
     """Yield the text of all rows in pieces of whole rows, counted by the tally.
 
+    There is a ``pause`` before each slice.
+
     Raises:
         ExportValueError: a row that the format cannot hold.
     """
+    slices = paused(slices, pause)
     if isinstance(options, CsvOptions):
-        return csv_text(slices, options, tally, settings, columns=columns)
+        return csv_text(slices, options, tally, settings, columns=columns, pause=pause)
     if chosen == "jsonl":
         return json_lines(slices, lines_encoder(options), options, tally)
     return json_array(slices, array_encoder(options), options, tally)

@@ -145,8 +145,10 @@ class ExportJob:
                 self.data, self.chosen, self.options, self.tally, self.settings, pause
             )
         names = self._gathered(pause)
-        slices = paused(self._slices(chunks), pause)
-        return text_of(slices, self.chosen, self.options, self.tally, self.settings, columns=names)
+        slices = self._slices(chunks)
+        return text_of(
+            slices, self.chosen, self.options, self.tally, self.settings, pause, columns=names
+        )
 
     def _slices(self, chunks: Iterable[Sequence[object]] | None) -> Iterator[Slice]:
         if chunks is not None:
