@@ -286,3 +286,25 @@ def test_a_bound_is_found_among_the_codes(text: str, at_least: int, above: int) 
     assert isinstance(made, StringColumn)
     assert made.first_code(text) == at_least
     assert made.first_code(text, above=True) == above
+
+
+def scanned(made: StringColumn, nanoseconds: float, times: int) -> bool:
+    for _ in range(times):
+        made.note_scan(nanoseconds)
+    return made.has_codes
+
+
+def test_codes_are_made_once_looks_at_the_strings_have_cost_as_much() -> None:
+    made = column(*(["a", "b", None, "c"] * 50))
+    assert isinstance(made, StringColumn)
+    assert not scanned(made, 2.0, 39)
+    assert scanned(made, 2.0, 1)
+    dear = column(*(["a", "b"] * 50))
+    assert isinstance(dear, StringColumn)
+    assert scanned(dear, 60.0, 2)
+
+
+def test_strings_that_hardly_repeat_get_no_codes_unasked() -> None:
+    made = column(*(f"note {n // 2}" for n in range(400)))
+    assert isinstance(made, StringColumn)
+    assert not scanned(made, 60.0, 1_000)

@@ -6,11 +6,12 @@ nothing is coerced. Other fields stay what they are, and are looked up in the ro
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,11 @@ EXACT_FLOAT_INTEGER = 2**53
 _MAX_TEXTS = 65_536
 _TEXT_BYTES = 70
 """Of a short string and its place in a list, in CPython."""
+
+_CODING_NS = 80.0
+"""What making codes takes for each string."""
+_REPEATS = 4
+"""How often strings must occur on average for their codes to be made unasked."""
 
 _NULL: frozenset[type] = frozenset({type(None)})
 _NUMBERS: frozenset[type] = frozenset({int, float})
@@ -128,6 +134,7 @@ class StringColumn:
             series.is_not_null().to_numpy() if series.null_count() > 0 else None
         )
         self._series_bytes = int(series.estimated_size())
+        self._scanned_ns = 0.0
 
     @cached_property
     def distinct(self) -> pl.Series:
@@ -162,6 +169,18 @@ class StringColumn:
         code = self.first_code(text)
         there = code < len(self.distinct) and self.distinct[code] == text
         return code if there else None
+
+    def note_scan(self, nanoseconds: float) -> None:
+        """Note a look at the strings that took so many nanoseconds for each of all rows.
+
+        Codes are made once that has cost as much as they do, if they are worth having: whoever asks
+        on has lost no more than half, whoever does not has not paid for them.
+        """
+        self._scanned_ns += nanoseconds
+        if self._scanned_ns >= _CODING_NS and not self.has_codes:
+            self._scanned_ns = -math.inf  # whatever comes of it, it is not looked into again
+            if cast("int", self.series.approx_n_unique()) * _REPEATS <= len(self.series):
+                _ = self.codes
 
     @property
     def has_codes(self) -> bool:

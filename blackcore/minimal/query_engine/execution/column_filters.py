@@ -44,7 +44,7 @@ class ColumnFilters:
     def staged(
         self,
         stages: Sequence[FilterStage],
-        ids: RowIds,
+        ids: RowIds | None,
         limit: int | None,
         actuals: list[StageActual],
     ) -> tuple[RowIds, int]:
@@ -52,39 +52,52 @@ class ColumnFilters:
 
         Masks over full columns are AND-ed as long as that costs less than picking the survivors
         from the mask, which are in hand from then on.
+
+        Args:
+            stages: in the order they run.
+            ids: positions of the rows in question, None for all.
+            limit: how many positions are wanted, None for all.
+            actuals: takes what each stage did.
         """
         mask: Mask | None = None
-        left = len(ids)
-        whole = left == len(self.records)
+        left = len(self.records) if ids is None else len(ids)
         for stage in stages:
             start = time.perf_counter_ns()
-            if whole and self._looks_at_all(stage, left, first=mask is None):
+            if ids is None and self._looks_at_all(stage, left, first=mask is None):
                 answer = self.mask(stage.condition, None, stage.way)
                 mask = answer if mask is None else np.logical_and(mask, answer, out=answer)
                 left = int(np.count_nonzero(mask))
             else:
-                if mask is not None:
-                    ids, mask = np.flatnonzero(mask).astype(np.uint32), None
+                if ids is None:
+                    ids, mask = self._everything() if mask is None else _positions(mask), None
                 ids = ids[self.mask(stage.condition, ids, stage.way)]
-                whole, left = False, len(ids)
+                left = len(ids)
             elapsed = time.perf_counter_ns() - start
             actuals.append(filtered_by(stage, left, elapsed))
-        if mask is None:
-            return ids[:limit], left
-        return first_positions(mask, left, limit), left
+        if mask is not None:
+            return first_positions(mask, left, limit), left
+        return (self._everything() if ids is None else ids)[:limit], left
+
+    def _everything(self) -> RowIds:
+        return np.arange(len(self.records), dtype=np.uint32)
 
     def _looks_at_all(self, stage: FilterStage, left: int, *, first: bool) -> bool:
         """Return whether a stage looks at all rows, of which `left` are still in question.
 
         The plan estimated how many they would be; what it chose for that is corrected here.
         """
-        if stage.way is Way.ROWS:
-            return False
-        if self._is_cheap(stage.condition):
+        if stage.way in (Way.ROWS, Way.COLUMN):
+            return stage.way is Way.COLUMN
+        if first:
             return True
-        if stage.way is Way.DISTINCT:
-            return first or left * _DISTINCT_FRACTION > len(self.records)
-        return first or left * _SURVIVORS_FRACTION > len(self.records)
+        part = _DISTINCT_FRACTION if stage.way is Way.DISTINCT else _SURVIVORS_FRACTION
+        if self._is_cheap(stage.condition):
+            part = _CHEAP_FRACTION
+        return left * part > len(self.records)
+
+    def _is_whole(self, member: Condition, way: Way, *, first: bool) -> bool:
+        """Return whether a member of a group looks at all rows while all are in question."""
+        return way is not Way.ROWS and (way is Way.COLUMN or first or self._is_cheap(member))
 
     def _is_cheap(self, condition: Condition) -> bool:
         """Return whether a look at a whole column costs less than picking the survivors."""
@@ -129,7 +142,7 @@ class ColumnFilters:
         answer = np.full(size, wanted, dtype=np.bool_)
         combine = np.logical_and if wanted else np.logical_or
         for at, member in enumerate(group.filters):
-            if ids is None and way is not Way.ROWS and (at == 0 or self._is_cheap(member)):
+            if ids is None and self._is_whole(member, way, first=at == 0):
                 combine(answer, self.mask(member, None, way), out=answer)
                 continue
             undecided = np.flatnonzero(answer == wanted)
@@ -140,10 +153,16 @@ class ColumnFilters:
         return answer
 
 
+_CHEAP_FRACTION = 50
+"""Below this part of the rows, picking them from a mask, which comes in the end, comes at once."""
 _SURVIVORS_FRACTION = 2
 """Below this part of the rows, picking their strings costs less than looking at the others."""
-_DISTINCT_FRACTION = 10
+_DISTINCT_FRACTION = 30
 """Below this part of the rows, picking their codes costs less than looking all codes up."""
+
+
+def _positions(mask: Mask) -> RowIds:
+    return np.flatnonzero(mask).astype(np.uint32)
 
 
 def first_positions(mask: Mask, count: int, limit: int | None) -> RowIds:
@@ -152,7 +171,7 @@ def first_positions(mask: Mask, count: int, limit: int | None) -> RowIds:
     No more of the mask is gone through than holds them, if they are spread evenly.
     """
     if limit is None or limit >= count:
-        return np.flatnonzero(mask).astype(np.uint32)
+        return _positions(mask)
     stop = len(mask) * limit // count + 1
     while np.count_nonzero(mask[:stop]) < limit:
         stop *= 2

@@ -110,9 +110,9 @@ class Executor:
         if ranked is None and not plan.filter_stages:
             wanted = len(records) if limit is None else min(limit, len(records))
             return np.arange(wanted, dtype=np.uint32), len(records)
-        ids = np.arange(len(records), dtype=np.uint32) if ranked is None else np.sort(ranked)
+        candidates = None if ranked is None else np.sort(ranked)
         filters = self._filters(plan, records)
-        ids, total = filters.staged(plan.filter_stages, ids, limit, actuals)
+        ids, total = filters.staged(plan.filter_stages, candidates, limit, actuals)
         if ranked is None or plan.sort_fields:
             return ids, total  # rows that the sort does not tell apart keep the records' order
         kept = np.zeros(len(records), dtype=np.bool_)

@@ -28,13 +28,12 @@ class RowFilters:
     def staged(
         self,
         stages: Sequence[FilterStage],
-        ids: RowIds,
+        ids: RowIds | None,
         limit: int | None,
         actuals: list[StageActual],
     ) -> tuple[RowIds, int]:
         """Return the positions that survive all stages, the first ones, and how many do."""
-        whole = len(ids) == len(self.records)
-        left: Sequence[int] = range(len(ids)) if whole else ids.tolist()
+        left: Sequence[int] = range(len(self.records)) if ids is None else ids.tolist()
         for stage in stages:
             start = time.perf_counter_ns()
             left = self.surviving(stage.condition, left)

@@ -38,6 +38,9 @@ def string_mask(
         rows = len(column.series) if selection is None else len(selection)
         once_per_distinct = once_per_distinct or rows > len(column.distinct)
     if not once_per_distinct:
+        if not column.has_codes:
+            looked_at = 1.0 if selection is None else len(selection) / len(column.series)
+            column.note_scan(looked_at * _SCAN_NS.get(operator, _SLOW_SCAN_NS))
         native = _native_string_mask(operator, condition, column, selection)
         if native is not None:
             return native
@@ -53,6 +56,11 @@ def string_mask(
         "tuple[object]", condition.value
     )
     return _picked(np.append(over_distinct, answer_for_null), codes)
+
+
+_SCAN_NS = dict.fromkeys(ORDERINGS, 5.0) | {QueryOperator.EQUALS: 2.0, QueryOperator.CONTAINS: 25.0}
+_SLOW_SCAN_NS = 60.0
+"""What a look at each string takes, roughly, by operator; of all others."""
 
 
 def _over_distinct(

@@ -85,6 +85,8 @@ def shape_of(
         statistics.database,
         statistics.row_count,
         tuple(statistics.columns.values()),
+        # what is looked up in the rows again and again is worth a column sooner or later
+        tuple([passes.bit_length() for passes in statistics.row_passes.values()]),
         tuple([_condition_shape(condition) for condition in conditions]),
         None if fractions is None else tuple([_magnitude(fraction) for fraction in fractions]),
     )
