@@ -75,7 +75,7 @@ RICH = st.one_of(
     st.datetimes(),
     st.datetimes(timezones=st.just(datetime.UTC)),
     st.dates(),
-    st.times(),
+    st.times(timezones=st.none() | st.just(datetime.UTC)),
     st.uuids(),
     st.binary(max_size=4),
     st.just(Color.RED),

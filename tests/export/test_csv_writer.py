@@ -262,3 +262,8 @@ def test_rows_that_were_looked_at_ahead_are_written_with_a_pause_before_each_sli
     ):
         happened.append("text")  # noqa: PERF401 - two hands write the list
     assert happened == ["text", *["pause", "text"] * 3]
+
+
+def test_times_with_a_zone_have_text(written_csv: Any) -> None:
+    rows = [{"at": datetime.time(3, 4, tzinfo=datetime.UTC), "n": 1}]
+    assert written_csv(rows) == b"at,n\r\n03:04:00Z,1\r\n"

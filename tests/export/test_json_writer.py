@@ -39,6 +39,12 @@ class Point:
     y: float
 
 
+@dataclasses.dataclass
+class Marked:
+    _hidden: int
+    shown: int
+
+
 class Model(BaseModel):
     n: str
     at: datetime.date
@@ -83,6 +89,7 @@ VALUES = {
     "np_array": (np.array([[1, 2]]), [[1, 2]]),
     "np_time": (np.datetime64("2020-01-02T03:04:05", "ns"), "2020-01-02T03:04:05"),
     "dataclass": (Point(1, 0.5), {"x": 1, "y": 0.5}),
+    "dataclass_underscore": (Marked(1, 2), {"_hidden": 1, "shown": 2}),
     "pydantic": (Model(n="x", at=datetime.date(2020, 1, 2)), {"n": "x", "at": "2020-01-02"}),
     "struct": (Struct(1), {"a": 1}),
     "mapping": (MappingProxyType({"a": 1}), {"a": 1}),
@@ -100,6 +107,8 @@ VALUES = {
     "odd_keys": ({None: 1, True: 2, 0.5: 3}, {"null": 1, "true": 2, "0.5": 3}),
     "tuple_key": ({(1, 2): 1}, {"(1, 2)": 1}),
     "date_key": ({datetime.date(2020, 1, 2): 1}, {"2020-01-02": 1}),
+    "time_key": ({datetime.time(3, tzinfo=datetime.UTC): 1}, {"03:00:00Z": 1}),
+    "bytes_key": ({b"abc": 1}, {"YWJj": 1}),
     "enum_key": ({Color.RED: 1}, {"red": 1}),
     "surrogate_key": ({"\ud800": [1, 2**70]}, {"\ud800": [1, 2**70]}),
     "deep_decimal": ({"a": [decimal.Decimal("2.5")]}, {"a": ["2.5"]}),
@@ -312,3 +321,8 @@ def test_keys_that_are_no_strings_become_text_in_the_rows_themselves(
     assert read(written(rows, format_name), format_name) == [
         {"1": "a", "null": "b", "false": "c", "(1, 2)": "d", "2020-01-02": "e"}
     ]
+
+
+def test_lines_write_keys_of_one_text_side_by_side(written: Any) -> None:
+    # as JsonOptions admits: looking at each key would cost as much as writing it
+    assert written([{"v": {1: "a", "1": "b"}}], "jsonl") == b'{"v":{"1":"a","1":"b"}}\n'

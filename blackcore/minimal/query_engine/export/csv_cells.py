@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from .json_values import EXACT, UnserializableError, ValuePolicy, exact_value, plain_value
+from .json_values import (
+    EXACT,
+    UnserializableError,
+    ValuePolicy,
+    exact_value,
+    plain_value,
+    time_text,
+)
 
 if TYPE_CHECKING:
     from .options import CsvOptions
@@ -60,7 +67,7 @@ def cell_maker(options: CsvOptions) -> Callable[[object], str | None]:
 def _time_text(value: datetime.date | datetime.time, pattern: str | None) -> str:
     if pattern is not None and isinstance(value, datetime.date):
         return value.strftime(pattern)
-    return orjson.dumps(value, default=plain_value, option=EXACT).decode("ascii")[1:-1]
+    return time_text(value)
 
 
 def json_text(value: object) -> str:

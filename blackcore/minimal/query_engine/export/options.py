@@ -132,6 +132,9 @@ class JsonOptions:
     arrays; UUIDs are text; an Enum is its value; dataclasses, models and other mappings are
     objects; numpy scalars and arrays are numbers and arrays; keys that are not strings become
     strings. Integers keep all their digits.
+
+    Two keys of one text, as 1 and "1", are refused in arrays. Lines are written without looking at
+    each key: there both stand in the object, and True as a key is "1", not "true".
     """
 
     indent: bool = False
