@@ -1,6 +1,7 @@
 """Queries over a million flights and nested films: optimized, as written, by hand, and by peers.
 
-python benchmarks/bench_optimizer.py [--films PATH] [--copies N] [--rounds N] [--part NAME]
+python benchmarks/bench_optimizer.py [--films PATH] [--copies N] [--rounds N]
+    [--part peers|small|growth|memory|first]
 
 PATH is a gzipped JSON list of films; without one, records of seeded words are made.
 """
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import optimizer_data, optimizer_flights, optimizer_texts
+from benchmarks import optimizer_data, optimizer_flights, optimizer_scales, optimizer_texts
 from benchmarks.optimizer_contenders import (
     ByHand,
     DuckDB,
@@ -31,6 +32,7 @@ from benchmarks.optimizer_contenders import (
     order_kept,
     ours,
 )
+from benchmarks.optimizer_first_answers import first_answers
 from benchmarks.optimizer_measure import Timing, geomean, ratios, timed, verdict
 
 if TYPE_CHECKING:
@@ -96,11 +98,12 @@ def machine() -> str:
 
 
 def main() -> None:
-    """Print all figures."""
+    """Print all figures, or those of one part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--films", help="a gzipped JSON list of films")
     parser.add_argument("--copies", type=int, default=optimizer_data.COPIES)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--part", choices=PARTS, help="of the figures; all without it")
     chosen = parser.parse_args()
     databases = {
         "flights": optimizer_data.flights(chosen.copies),
@@ -109,7 +112,39 @@ def main() -> None:
     settle()
     counts = ", ".join(f"{name} {len(rows):,}" for name, rows in databases.items())
     print(f"{machine()}\n{counts}")
-    judged(compared(databases, chosen.rounds))
+    shown(databases, PARTS if chosen.part is None else (chosen.part,), chosen.rounds)
+
+
+def shown(
+    databases: Mapping[str, Rows],
+    parts: Sequence[str],
+    rounds: int,
+    *,
+    sizes: Sequence[int] = optimizer_scales.SIZES,
+    max_bytes: int = 100_000_000,
+) -> None:
+    """Print the figures of some parts."""
+    flights = databases["flights"]
+    if "peers" in parts:
+        timings = compared(databases, rounds)
+        judged(timings)
+        optimizer_scales.cold(databases, timings)
+    if "small" in parts:
+        print()
+        optimizer_scales.known_shape(flights[:1_000], rounds * 4)
+        optimizer_scales.five_predicates(flights[:10_000], rounds)
+    if "growth" in parts:
+        grown = [question for question in QUESTIONS if question.title.startswith(_GROWN)]
+        optimizer_scales.growth(flights, grown, sizes)
+    if "memory" in parts:
+        optimizer_scales.bounded(databases, QUESTIONS, max_bytes)
+    if "first" in parts:
+        first = next(question for question in QUESTIONS if question.title.startswith("text: AA"))
+        first_answers(flights, first)
+
+
+PARTS = ("peers", "small", "growth", "memory", "first")
+_GROWN = ("point: a flight", "in:", "sorted:", "text: AA", "regex: tail", "unselective: nearly")
 
 
 def settle() -> None:
@@ -124,7 +159,7 @@ def small() -> None:
         "flights": optimizer_data.made_flights(6_000),
         "films": optimizer_data.made_films(600),
     }
-    judged(compared(databases, 1))
+    shown(databases, PARTS, 1, sizes=(1_000, 2_000), max_bytes=100_000)
     assert len(gains(databases, 1)) == len(QUESTIONS)
 
 

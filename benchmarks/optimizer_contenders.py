@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,15 +77,23 @@ class Engine:
     """Our engine without a cache of answers, under some optimizer."""
 
     def __init__(
-        self, name: str, databases: Databases, optimizer: QueryOptimizer | None = None
+        self,
+        name: str,
+        databases: Databases,
+        optimizer: QueryOptimizer | None = None,
+        columns_max_bytes: int | None = None,
     ) -> None:
         self.name = name
+        settings = _PATIENT
+        if columns_max_bytes is not None:
+            limits = replace(settings.execution, columns_max_bytes=columns_max_bytes)
+            settings = replace(settings, execution=limits)
         self.engine = QueryEngine(
             RowsInMemory(databases),
             search=False,
             cache=False,
             optimizer=optimizer,
-            settings=_PATIENT,
+            settings=settings,
         )
 
     def can(self, question: Question) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from blackcore.minimal.query_engine import SortField
 from blackcore.minimal.query_engine.data import Records
-from blackcore.minimal.query_engine.execution.sorting import sorted_prefix
+from blackcore.minimal.query_engine.execution.sorting import sorted_in_python, sorted_prefix
 from blackcore.minimal.query_engine.query.evaluator import sorted_ids
 
 DRAW = random.Random(5)  # noqa: S311 - test data
@@ -62,6 +62,13 @@ def assert_sorted(fields: list[SortField]) -> None:
             )
             assert found.dtype == np.uint32
             assert found.tolist() == expected[:limit], (fields, limit)
+        assert sorted_in_python(ids, fields, RECORDS) == expected
+
+
+def test_many_rows_sort_by_values_that_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Records, "keeps_cells", property(lambda _: False))
+    for name in NAMES:
+        assert_sorted([SortField(name, "desc"), SortField("few")])
 
 
 def test_a_field_without_a_column_is_sorted_by_its_values() -> None:

@@ -84,13 +84,18 @@ class Records:
         """Return which types a field's values have, over all rows."""
         return self.column_store.field_types(path)
 
+    @property
+    def keeps_cells(self) -> bool:
+        """Whether the values of a field are kept once they were looked up in the rows."""
+        return len(self.rows) <= _KEPT_CELLS_ROWS
+
     def cells(self, path: str, ids: Sequence[int] | None = None) -> tuple[list[object], FieldTypes]:
         """Return one value per row in question (all rows for None) for a path, and their types.
 
         The types are those of all rows in a small database, whose cells are kept, and those of the
         rows in question in others.
         """
-        if len(self.rows) > _KEPT_CELLS_ROWS:
+        if not self.keeps_cells:
             rows = self.rows if ids is None else [self.rows[i] for i in ids]
             return cells_of(rows, path)
         cells, types = self.derived(("cells", path), lambda: cells_of(self.rows, path))

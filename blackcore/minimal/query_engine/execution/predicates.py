@@ -18,6 +18,7 @@ from rapidfuzz import fuzz, process
 from ..query import QueryFilter, QueryOperator, holds
 from ..query.operators import COMPLEMENT_OF, fuzzy_operand
 from ..query.patterns import compile_pattern
+from ..query.values import instant_of
 
 if TYPE_CHECKING:
     from ..data import Records
@@ -143,10 +144,30 @@ def _between_test(operand: object) -> Test | None:
 
 
 def _contains_string(operand: object, types: frozenset[type]) -> Test | None:
-    if list in types:
-        return None
     part = cast("str", operand)
+    if list in types:
+        # a date among the members equals a string that reads as one
+        return None if instant_of(part) is not None else _member_or_part(part)
     return lambda value: type(value) is str and part in value
+
+
+def _member_or_part(part: str) -> Test:
+    def test(value: object) -> bool:
+        kind = type(value)
+        if kind is list:
+            # what Python finds equal need not be equal JSON; what it does not find is not
+            return part in value and holds(QueryOperator.CONTAINS, value, part)  # type: ignore[operator]  # a list
+        return kind is str and part in value  # type: ignore[operator]  # a string
+
+    return test
+
+
+def _contains_number(operand: object, _types: frozenset[type]) -> Test:
+    def test(value: object) -> bool:
+        is_found = type(value) is list and operand in value
+        return is_found and holds(QueryOperator.CONTAINS, value, operand)
+
+    return test
 
 
 def _folded_test(which: QueryOperator, operand: str) -> Test | None:
@@ -200,6 +221,9 @@ _PLAIN_TESTS: dict[tuple[QueryOperator, type], _Maker] = {
     (QueryOperator.EQUALS, bool): _equal_bool,
     (QueryOperator.EQUALS, type(None)): lambda _operand, types: _null_test(types),
     (QueryOperator.CONTAINS, str): _contains_string,
+    (QueryOperator.CONTAINS, int): _contains_number,
+    (QueryOperator.CONTAINS, float): _contains_number,
+    (QueryOperator.CONTAINS, bool): _contains_number,
 }
 for _operator in _NUMBER_ORDERINGS:
     _with_number, _with_string = _ordering_tests(_operator)

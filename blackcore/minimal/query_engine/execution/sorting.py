@@ -57,27 +57,51 @@ def sorted_in_python(
     """Return positions sorted from the values in the rows, the last sort field first."""
     ordered = ids
     for sort in reversed(sort_fields):
-        values = _first_values(ordered, sort.field, records)
-        types = set(map(type, values.values()))
+        value_of, types = _first_values(ordered, sort.field, records)
         present, absent = ordered, []
-        if types - {int, str, bool}:  # only others can be null
-            present = [i for i in ordered if not is_null(values[i])]
-            absent = [i for i in ordered if is_null(values[i])]
-            types = {type(values[i]) for i in present}
-        if types <= {int, float} or types <= {str}:
-            present = sorted(present, key=values.__getitem__, reverse=sort.descending)  # type: ignore[arg-type]  # of one ordered type
+        if types - _NEVER_NULL:
+            is_null_row = _null_test(value_of, types)
+            present = [i for i in ordered if not is_null_row(i)]
+            absent = [i for i in ordered if is_null_row(i)]
+        if types - _NULL in _OF_ONE_ORDER:
+            present = sorted(present, key=value_of, reverse=sort.descending)  # type: ignore[arg-type]  # of one ordered type
         else:
-            keys = {i: sort_key(values[i]) for i in present}
+            keys = {i: sort_key(value_of(i)) for i in present}
             present = sorted(present, key=keys.__getitem__, reverse=sort.descending)
         ordered = present + absent
     return ordered
 
 
-def _first_values(ids: list[int], path: str, records: Records) -> dict[int, object]:
-    cells, types = records.cells(path, ids)
+_NULL: frozenset[type] = frozenset({type(None)})
+_NEVER_NULL: frozenset[type] = frozenset({int, str, bool})
+_OF_ONE_ORDER: frozenset[frozenset[type]] = frozenset(
+    {
+        frozenset({int}),
+        frozenset({float}),
+        frozenset({int, float}),
+        frozenset({str}),
+        frozenset({bool}),
+    }
+)
+
+
+def _null_test(value_of: Callable[[int], object], types: frozenset[type]) -> Callable[[int], bool]:
+    if types <= _NEVER_NULL | _NULL:
+        return lambda i: value_of(i) is None
+    return lambda i: is_null(value_of(i))
+
+
+def _first_values(
+    ids: list[int], path: str, records: Records
+) -> tuple[Callable[[int], object], frozenset[type]]:
+    """Return what gives the value that each row sorts by, and the types that may occur."""
+    is_small = records.keeps_cells
+    cells, types = records.cells(path, None if is_small else ids)
     if types.through_list:
         cells = [cast("list[object]", cell)[0] for cell in cells]
-    return dict(zip(ids, cells, strict=True))
+    if is_small:
+        return cells.__getitem__, types.types
+    return dict(zip(ids, cells, strict=True)).__getitem__, types.types
 
 
 class _Sort(NamedTuple):
