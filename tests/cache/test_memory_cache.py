@@ -15,6 +15,7 @@ from blackcore.minimal.query_engine.cache import (
     MemoryCache,
     TaggedCacheManager,
 )
+from blackcore.minimal.query_engine.cache.reading import make_get
 from blackcore.minimal.query_engine.errors import CacheKeyError, CacheWeightError, SettingsError
 
 Make = Callable[..., MemoryCache]
@@ -93,6 +94,19 @@ def test_entries_of_one_tick_expire_at_most_a_tick_early_and_never_late(
         described = cache.describe(key)
         assert described is not None
         assert moment - 0.01 <= described.created_at <= moment
+
+
+def test_weights_without_number_in_one_tick_leave_no_terms_without_number(
+    make_cache: Make,
+) -> None:
+    cache = make_cache(sizer=lambda weight: weight)
+    for weight in range(3_000):
+        cache.set(weight % 10, weight)
+        described = cache.describe(weight % 10)
+        assert described is not None
+        assert described.ttl == 3600
+    assert len(cache._store._pool._by_weight) <= 1_024
+    assert cache.get_statistics().memory_used_bytes == sum(range(2_990, 3_000))
 
 
 def test_expire_removes_all_that_is_past_its_time(
@@ -447,6 +461,25 @@ def test_cachetools_can_use_it_as_a_cache(make_cache: Make) -> None:
     assert calls == [2, 3]
 
 
+def test_a_value_whose_entry_leaves_while_it_is_got_is_still_an_answer() -> None:
+    cache = MemoryCache()
+    policy = cache._store.policy
+    move_to_end = policy.move_to_end
+    assert move_to_end is not None
+
+    def after_another_thread_deleted_it(key: object) -> None:
+        cache.delete(key)
+        move_to_end(key)
+
+    policy.move_to_end = after_another_thread_deleted_it
+    get = make_get(cache._reader, cache._store, cache._counters, cache._clock)
+    cache.set("other", "x")
+    cache.get("other")
+    cache.set("a", "x")
+    assert get("a") == "x"
+    assert get("a", "gone") == "gone"
+
+
 def test_a_subclass_may_answer_in_its_own_way() -> None:
     class Loud(MemoryCache):
         def get(self, key: Any, default: object = None) -> object:
@@ -605,6 +638,16 @@ def test_the_first_hit_and_the_first_miss_are_timed_however_they_come(
 def test_a_key_that_is_not_hashable_is_an_error_of_ours(make_cache: Make, call: str) -> None:
     with pytest.raises(CacheKeyError, match=r"type 'list'.*hashable"):
         getattr(make_cache(), call)([1])
+
+
+def test_a_key_that_is_not_hashable_is_an_error_of_ours_in_the_midst_of_hits_too(
+    make_cache: Make,
+) -> None:
+    cache = make_cache()
+    cache.set("a", "x")
+    cache.get("a")
+    with pytest.raises(CacheKeyError, match=r"type 'list'.*hashable"):
+        cache.get([1])
 
 
 def test_no_call_takes_a_key_that_is_not_hashable(make_cache: Make) -> None:
