@@ -38,7 +38,7 @@ class ColumnMemory:
 
     def __str__(self) -> str:
         """Return it in a line."""
-        bound = f"columns: {self.used_bytes / 1e6:,.1f} MB of at most {self.max_bytes / 1e6:,.0f}"
+        bound = f"columns: {self.used_bytes / 1e6:,.1f} MB of at most {self.max_bytes / 1e6:,.1f}"
         return f"{bound}, {self.dropped:,} dropped"
 
 
