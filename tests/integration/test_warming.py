@@ -16,6 +16,7 @@ import pytest
 from blackcore.minimal.query_engine import (
     CacheError,
     EngineSettings,
+    ExecutionSettings,
     LoaderContractError,
     MemoryCache,
     QueryEngine,
@@ -23,6 +24,7 @@ from blackcore.minimal.query_engine import (
     QueryFilter,
     QueryPagination,
     SettingsError,
+    SortField,
     StructuredQuery,
     UnknownDatabaseError,
     UnknownFieldError,
@@ -156,6 +158,20 @@ async def test_a_budget_of_zero_begins_nothing(loader: Any, cache: MemoryCache, 
     report = await CacheWarmer(cache, loader, settings=settings).warm([about(1), about(2)])
     assert (report.warmed, report.not_begun, loader.loads) == (0, 2, [])
     assert report.stopped_by == name.removeprefix("max_").replace("seconds", "time")
+
+
+async def test_of_several_pages_the_last_is_warmed_and_all_are_hits(
+    loader: Any, cache: MemoryCache
+) -> None:
+    settings = EngineSettings(execution=ExecutionSettings(answer_prefix_rows=10))
+    engine = QueryEngine(loader, cache=cache, settings=settings)
+    ordered = StructuredQuery("db", sort_fields=[SortField("b")])
+    pages = [
+        ordered.model_copy(update={"pagination": QueryPagination(page, 20)}) for page in (1, 9, 2)
+    ]
+    report = await CacheWarmer(cache, loader, engine).warm([*pages, about(1)])
+    assert (report.total, report.warmed) == (2, 2)
+    assert all(engine.execute(page).from_cache for page in pages)
 
 
 async def test_no_questions_are_warmed_at_once(loader: Any, cache: MemoryCache) -> None:

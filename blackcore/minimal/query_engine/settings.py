@@ -219,7 +219,7 @@ class WarmingSettings:
     max_seconds: float = 30.0
     """No question is begun later. 0 warms nothing."""
     max_bytes: int = 256 * 1024 * 1024
-    """Answers may weigh so much together. 0 warms nothing."""
+    """No question is begun when the answers weigh so much together. 0 warms nothing."""
     max_questions: int = 200
     concurrency: int = 2
     """Questions answered at a time, each in a thread."""

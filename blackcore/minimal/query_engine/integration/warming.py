@@ -17,6 +17,7 @@ from ..errors import CacheError, LoaderError, QueryError
 from ..loaders.base import checked_records
 from ..query import StructuredQuery
 from ..query_log import QueryLog, in_background
+from ..query_log.questions import reach
 from ..settings import WarmingSettings
 from .room import Room
 
@@ -180,14 +181,19 @@ class CacheWarmer:
     async def warm(self, queries: Iterable[AnyQuery]) -> WarmingReport:
         """Answer questions, the first ones first, within the budgets; return what came of it.
 
+        Of the pages of one question the last one is asked for, whose answer is that of all.
         No question is begun after the time is over; those that were begun are awaited. When it is
         cancelled no further one is begun, while the threads of those that were run to their end.
 
         Raises:
             QueryError: something given is no query.
         """
-        asked = {query.fingerprint: query for query in map(_structured, reversed([*queries]))}
-        run = _Run(self, list(asked.values())[::-1])
+        asked: dict[str, StructuredQuery] = {}
+        for query in map(_structured, queries):
+            known = asked.setdefault(query.fingerprint, query)
+            if reach(query) > reach(known):  # the answer to a later page holds the earlier ones
+                asked[query.fingerprint] = query
+        run = _Run(self, list(asked.values()))
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self.settings.concurrency, len(run.waiting))):
