@@ -21,13 +21,16 @@ import msgspec
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from blackcore.minimal.query_engine import (
+    Explanation,
     QueryEngine,
     QueryFilter,
     QueryPagination,
+    QueryResult,
     SortField,
     StructuredQuery,
     field,
 )
+from blackcore.minimal.query_engine.query import Query
 from examples.flights import flights_directory
 
 Row = dict[str, object]
@@ -92,37 +95,55 @@ def fingerprint_us(rounds: int) -> tuple[float, float]:
     return best * 1e6, again
 
 
-def repeated_us(rows: list[Row], rounds: int) -> float:
-    """Return microseconds of a repeated question of 100 rows, its dicts picked."""
+def repeated_us(rows: list[Row], rounds: int) -> tuple[float, float]:
+    """Return microseconds of a repeated question of 100 rows, its dicts picked.
+
+    First with the question put together anew each time, then with the query object seen before.
+    """
     engine = QueryEngine(RowsInMemory(rows))
-    query = engine.query("flights").where(field("distance") > 500).sort("-distance").page(1, 100)
-    expected = query.run().data
-    assert query.run().data == expected
-    assert query.run().from_cache
+
+    def question() -> Query[QueryResult, Explanation]:
+        filters = (field("carrier") == "AA", field("distance") > 500)
+        return engine.query("flights").where(*filters).sort("-distance").page(1, 100)
+
+    seen = question()
+    expected = seen.run().data
     assert len(expected) == min(100, len(expected))
-    return best_us(lambda: engine.execute(query).data, rounds, 200)
+    again = question().run()
+    assert again.from_cache
+    assert again.data == expected
+    new = best_us(lambda: engine.execute(question()).data, rounds, 200)
+    return new, best_us(lambda: engine.execute(seen).data, rounds, 200)
 
 
 def new_values_us(rows: list[Row], rounds: int) -> tuple[float, float]:
-    """Return microseconds of a known shape with new values, and of the same by hand."""
-    engine = QueryEngine(RowsInMemory(rows))
-    values = count(100)
+    """Return microseconds of a known shape with new values, and of the same by hand.
 
-    def by_hand(distance: int) -> list[Row]:
+    The values are close together, so that every question leaves as many rows as the others.
+    """
+    engine = QueryEngine(RowsInMemory(rows))
+    numbers = count()
+
+    def value() -> float:
+        return 100 + next(numbers) / 1e6
+
+    def by_hand(distance: float) -> list[Row]:
         kept = [r for r in rows if r["carrier"] == "AA" and r["distance"] > distance]
         return sorted(kept, key=lambda r: -r["distance"])[:100]
 
-    def ask(distance: int) -> list[Row]:
+    def ask(distance: float) -> list[Row]:
         query = engine.query("flights").where(
             field("carrier") == "AA", field("distance") > distance
         )
         return engine.execute(query.sort("-distance").page(1, 100)).data
 
     assert ask(50) == by_hand(50)
-    return (
-        best_us(lambda: ask(next(values)), rounds, 50),
-        best_us(lambda: by_hand(next(values)), rounds, 50),
-    )
+    ours = by_hands = float("inf")
+    for _ in range(rounds):
+        ours = min(ours, best_us(lambda: ask(value()), 1, 50))
+        by_hands = min(by_hands, best_us(lambda: by_hand(value()), 1, 50))
+    assert engine.statistics().answered_from_cache == 0
+    return ours, by_hands
 
 
 def first_answer_ratio(directory: Path, rounds: int) -> tuple[float, float, float]:
@@ -154,16 +175,23 @@ def machine() -> str:
     return ", ".join(parts)
 
 
+def verdict(what: str, figure: float, target: float, unit: str = "us") -> None:
+    """Print a figure beside its target."""
+    met = "met" if figure <= target else "MISSED"
+    print(f"{what:46}{figure:9.2f} {unit:3} (at most {target:g}: {met})")
+
+
 def report(rows: list[Row], rounds: int) -> None:
     """Print the figures that need no file."""
     new, seen = fingerprint_us(rounds)
-    print(f"fingerprint of a new query of five filters  {new:8.1f} us   (target 20)")
-    print(f"fingerprint of a query seen before          {seen:8.2f} us   (target 1)")
-    repeated = repeated_us(rows, rounds)
-    print(f"repeated question, {len(rows):,} rows, 100 shown {repeated:8.1f} us   (target 50)")
+    verdict("fingerprint of a new query of five filters", new, 20)
+    verdict("fingerprint of a query seen before", seen, 1)
+    new, seen = repeated_us(rows, rounds)
+    verdict(f"repeated question, 100 of {len(rows):,} rows, put anew", new, 30)
+    verdict("  the query object seen before", seen, 15)
     ours, by_hand = new_values_us(rows[:1000], rounds)
-    print(f"known shape, new values, 1,000 rows         {ours:8.1f} us   (target 300)")
-    print(f"  the same by hand                          {by_hand:8.1f} us   {ours / by_hand:.1f}x")
+    verdict("known shape, new values, 1,000 rows", ours, 300)
+    print(f"{'  the same by hand':46}{by_hand:9.2f} us  ({ours / by_hand:.1f}x)")
 
 
 def main() -> None:
@@ -171,8 +199,8 @@ def main() -> None:
     print(machine())
     directory = flights_directory()
     opened, decoded, ratio = first_answer_ratio(directory, 3)
-    print(f"open a directory to the first answer        {opened:8.2f} s")
-    print(f"  decoding the file alone                   {decoded:8.2f} s    {ratio:.2f}x")
+    print(f"{'open a directory to the first answer':46}{opened:9.2f} s")
+    print(f"{'  decoding the file alone':46}{decoded:9.2f} s   ({ratio:.2f}x)")
     content = (directory / "flights.json").read_bytes()
     report(msgspec.json.decode(content, type=list[dict[str, object]]), 20)
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from blackcore.minimal.query_engine import QueryEngine, StreamingExporter, field
+from blackcore.minimal.query_engine import CsvOptions, QueryEngine, StreamingExporter, field
 from blackcore.minimal.query_engine.data import QueryResult, Records
 from blackcore.minimal.query_engine.query.values import json_text
 
@@ -122,6 +122,21 @@ def test_a_projection_shows_missing_and_nan_as_null_from_columns_too() -> None:
     assert_written_alike(result)
 
 
+@pytest.mark.parametrize("name", ["*", "^.*$", "^a$", "literal", "a b"])
+def test_names_stand_for_themselves(name: str) -> None:
+    rows: list[dict[str, Any]] = [{"a": 1, name: "x"}, {"a": 2, name: "y"}]
+    for select in (None, (name,), (name, "a")):
+        result = result_of(rows, [1, 0], select)
+        assert result.built_columns() is not None
+        assert_written_alike(result)
+    written_out = []
+    for data in (rows, pl.DataFrame(rows)):
+        file = io.BytesIO()
+        EXPORTER.export(data, file, "csv", options=CsvOptions(fieldnames=(name,)))
+        written_out.append(file.getvalue())
+    assert written_out[0] == written_out[1]
+
+
 def test_paths_into_objects_are_written_from_columns_and_through_lists_are_not() -> None:
     rows: list[dict[str, Any]] = [{"a": {"b": 1}, "c": [{"d": 1}]}, {"a": {}, "c": []}]
     plain = result_of(rows, select=("a.b",), made=["a.b"])
@@ -192,7 +207,8 @@ def cells_of_a_field(draw: st.DrawFn) -> st.SearchStrategy[object]:
 
 @given(st.data())
 def test_whatever_the_rows_hold_columns_write_the_same_or_are_refused(data: Any) -> None:
-    names = data.draw(st.lists(st.text(max_size=3), min_size=1, max_size=3, unique=True))
+    name_of_a_field = st.sampled_from(["*", "^.*$", "a.b"]) | st.text(max_size=3)
+    names = data.draw(st.lists(name_of_a_field, min_size=1, max_size=3, unique=True))
     fields = {name: data.draw(cells_of_a_field()) for name in names}
     count = data.draw(st.integers(min_value=1, max_value=6))
     rows = [{name: data.draw(cells) for name, cells in fields.items()} for _ in range(count)]

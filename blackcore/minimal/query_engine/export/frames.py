@@ -144,7 +144,8 @@ def columns_csv(
 
     def pieces() -> Iterator[pl.DataFrame | list[Cells]]:
         for part in bounded_parts(columns, settings.chunk_bytes):
-            chosen = part if names == part.columns else part.select(names)
+            # by the columns themselves: as names, "*" and "^a.*$" would stand for others
+            chosen = part if names == part.columns else part.select(map(part.get_column, names))
             ready = _csv_ready(chosen, options) if native else None
             if ready is not None:
                 yield ready

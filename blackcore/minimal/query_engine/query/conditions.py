@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Discriminator, Tag
@@ -166,7 +166,31 @@ def _condition_tag(value: object) -> str:
         return "filter"
     if isinstance(value, FilterGroup) or not isinstance(value, Mapping):
         return "group"
-    return "filter" if "field" in value or "operator" in value else "group"
+    if "field" in value or "operator" in value:
+        return "filter"
+    _require_shallow(value)
+    return "group"
+
+
+def _require_shallow(group: Mapping[str, object]) -> None:
+    """Raise for mappings nested too deep, before each level takes its part of the C stack.
+
+    From Python 3.12 on nothing else stops them: there is no limit to calls that go through C.
+    """
+    level = [group]
+    for _ in range(MAX_FILTER_DEPTH):
+        inner = {id(each): each for outer in level for each in _mappings_in(outer)}
+        if not inner:
+            return
+        level = list(inner.values())
+    raise too_deep()
+
+
+def _mappings_in(group: Mapping[str, object]) -> list[Mapping[str, object]]:
+    members = group.get("filters")
+    if not isinstance(members, Collection) or isinstance(members, str | bytes):
+        return []
+    return [each for each in members if isinstance(each, Mapping) and "field" not in each]
 
 
 AnyCondition: TypeAlias = Annotated[
