@@ -101,6 +101,18 @@ def test_plain_rows_do_take_the_way_of_columns() -> None:
     assert [written(result, name) for name in ("csv", "json", "jsonl")] == before
 
 
+def test_floats_have_the_text_that_they_have_in_dicts() -> None:
+    floats = [1e-5, 9.99e-5, 1e-4, 5e-324, 0.1 + 0.2, -0.0, 1e15, 1e16, 1.5e16, 1e22, 1.7e308, None]
+    for value in floats:
+        records = Records("floats", [{"f": value, "n": 1}, {"f": 0.5, "n": 2}])
+        for name in ("f", "n"):
+            records.column(name)
+        result = QueryResult(records, np.arange(2, dtype=np.uint32), 2)
+        assert result.built_columns() is not None
+        for name in ("csv", "json", "jsonl"):
+            assert written(result, name) == written(result.data, name)
+
+
 @pytest.mark.parametrize("built", [False, True])
 def test_field_that_no_row_has_is_an_empty_cell_with_columns_or_without(built: Any) -> None:
     records = Records("plain", [{"a": 1, "b": 2}])
