@@ -38,6 +38,8 @@ Row = dict[str, Any]
 RECORDS = 300
 QUESTIONS = 60
 THREADS = 4
+CACHE_MB = 1
+"""So little that it is full long before the warm-up ends."""
 WORDS = ("river", "night", "city", "love", "war", "north", "garden", "stone")
 _LONG_AGO_NS = 1_500_000_000_000_000_000
 
@@ -111,7 +113,7 @@ class Soak:
         self.turn = 0
         self.writing = threading.Lock()
         self.replace_file()
-        self.cache = MemoryCache(max_size_mb=4)
+        self.cache = MemoryCache(max_size_mb=CACHE_MB)
         self.engine = QueryEngine(JSONDataLoader(self.data), cache=self.cache)
         self.log = QueryLog(folder / "questions.jsonl")
         self.observed = [
@@ -243,7 +245,7 @@ class Soak:
         ways: list[Callable[[], object]] = [
             lambda: self.cache.invalidate_by_tags([f"tag{draw.randrange(20)}"]),
             lambda: self.cache.delete(f"key{draw.randrange(500)}"),
-            lambda: self.cache.resize(draw.choice([2, 4])),
+            lambda: self.cache.resize(draw.choice([CACHE_MB / 2, CACHE_MB])),
             self.cache.expire,
             self.cache.clear,
         ]
@@ -259,7 +261,7 @@ class Soak:
         """Look at the figures."""
         statistics = self.cache.get_statistics()
         assert statistics.cache_hits + statistics.cache_misses == statistics.total_requests
-        assert statistics.memory_used_bytes <= 4 * 1024**2
+        assert statistics.memory_used_bytes <= CACHE_MB * 1024**2
         assert str(self.engine.statistics())
 
     def _check(self, query: StructuredQuery, ids: list[int]) -> None:
