@@ -2,18 +2,27 @@
 
 Every answer is compared with the plain evaluator's, of one of the two contents that a database
 has in turn.
+
+    python -m tests.soak FOLDER OPERATIONS WARM_UP_OPERATIONS
+
+prints as JSON what was done, and what it left behind after the warm-up.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import gzip
 import json
 import os
 import random
+import sys
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from blackcore.minimal.query_engine import (
     FilterGroup,
@@ -23,6 +32,7 @@ from blackcore.minimal.query_engine import (
     QueryLog,
     QueryPagination,
     SlowQueryLog,
+    SlowQueryLogSettings,
     SortField,
     StructuredQuery,
 )
@@ -31,7 +41,6 @@ from blackcore.minimal.query_engine.query import evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 Row = dict[str, Any]
 
@@ -118,7 +127,7 @@ class Soak:
         self.log = QueryLog(folder / "questions.jsonl")
         self.observed = [
             self.engine.add_observer(self.log),
-            self.engine.add_observer(SlowQueryLog(folder / "slow.jsonl")),
+            self.engine.add_observer(SlowQueryLog(settings=SlowQueryLogSettings(threshold_ms=0.1))),
         ]
         self.done: Counter[str] = Counter()
         self.failures: list[BaseException] = []
@@ -271,6 +280,42 @@ class Soak:
         return self.folder / f"{threading.get_ident()}.{name}"
 
 
+def begun() -> dict[str, int]:
+    """Return how many threads there are, and how many files are open."""
+    gc.collect()
+    return {"threads": threading.active_count(), "files": psutil.Process().num_fds()}
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Return the files that no operation meant to leave."""
+    meant = (".csv", ".json", ".jsonl", ".jsonl.gz", ".lock")
+    return [p.name for p in folder.rglob("*") if p.is_file() and not p.name.endswith(meant)]
+
+
+def main() -> None:
+    """Soak in rounds, so that threads come and go, and tell what was left behind."""
+    folder, operations, warm_up = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    soak = Soak(folder)
+    soak.run(warm_up, 1)
+    before, held_bytes = begun(), psutil.Process().memory_info().rss
+    grown_bytes = []
+    for number in range(ROUNDS):
+        soak.run((operations - warm_up) // ROUNDS, 2 + number)
+        after = begun()
+        grown_bytes.append(psutil.Process().memory_info().rss - held_bytes)
+    soak.close()
+    told = {
+        "done": soak.done.total(),
+        "kinds": len(soak.done),
+        "before": before,
+        "after": after,
+        "grown_bytes": grown_bytes,
+        "leftovers": leftovers(folder),
+    }
+    sys.stdout.write(f"{json.dumps(told)}\n")
+
+
+ROUNDS = 8
 WEIGHTS = {
     "ask": 700,
     "ask_anew": 30,
@@ -286,3 +331,6 @@ WEIGHTS = {
     "look": 5,
 }
 """How often an operation comes, among all."""
+
+if __name__ == "__main__":
+    main()
