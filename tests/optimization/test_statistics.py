@@ -26,6 +26,7 @@ from blackcore.minimal.query_engine.optimization.gathering import (
 )
 from blackcore.minimal.query_engine.optimization.statistics import (
     HISTOGRAM_BUCKETS,
+    TRIED_CHARACTERS,
     TRIED_TEXTS,
     histogram_of,
 )
@@ -420,3 +421,16 @@ def test_texts_are_tried_evenly_over_all_that_are_kept() -> None:
     few = of("a", "b", "b", None).tried_texts
     assert few.is_all
     assert dict(zip(few.names, few.fractions.tolist(), strict=True)) == {"a": 0.25, "b": 0.5}
+
+
+def test_of_long_texts_fewer_are_tried() -> None:
+    known = of(*(f"{n:05}" + "x" * 995 for n in range(SAMPLE_ROWS)))
+    assert len(known.tried_texts.names) * 1_000 < 2 * TRIED_CHARACTERS
+    assert known.tried_texts.fractions.sum() == pytest.approx(1.0)
+
+
+def test_members_of_lists_are_counted_once_a_row() -> None:
+    known = of(["a", "a", 1], ["b", True], [], None)
+    assert [known.member_fraction(member) for member in ("a", "b", "c")] == [0.25, 0.25, 0.0]
+    assert known.member_fraction(1) == known.member_fraction(True) == 0.25
+    assert of(["a"], "a").member_fraction("a") is None

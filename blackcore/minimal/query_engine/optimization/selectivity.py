@@ -218,16 +218,14 @@ def _positive_fraction(
         return known.null_fraction
     if operator in _TEXT_OPERATORS:
         return _text_fraction(operator, condition, known)
+    if operator is QueryOperator.CONTAINS and not known.through_list:
+        return _contains_fraction(condition, known)
     if not condition.case_sensitive or known.through_list:
         return _tried_fraction(operator, condition, known)
     if operator is QueryOperator.EQUALS:
         return _equal_fraction(operand, condition, known)
     if operator is QueryOperator.IN:
         return _member_fraction(condition, known)
-    if operator is QueryOperator.CONTAINS:
-        if isinstance(operand, str) and known.kinds <= _TEXT_KINDS:
-            return _share(known, [operand in text for text in known.tried_texts.names])
-        return _tried_fraction(operator, condition, known)
     if operator is QueryOperator.BETWEEN or operator in ORDERINGS:
         interval = _Interval()
         if interval.narrow(condition):
@@ -238,6 +236,22 @@ def _positive_fraction(
 _TEXT_OPERATORS = frozenset({QueryOperator.REGEX, QueryOperator.FUZZY})
 _TEXT_KINDS = frozenset({Kind.STRING, Kind.NULL})
 _COUNTED_KINDS = frozenset({Kind.BOOL, Kind.NUMBER, Kind.STRING})
+
+
+def _contains_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
+    """Look for a text in the kept texts, for a member among those of the sampled lists."""
+    operand = condition.value
+    if isinstance(operand, str) and known.kinds <= _TEXT_KINDS:
+        names = known.tried_texts.names
+        if condition.case_sensitive:
+            return _share(known, [operand in text for text in names])
+        part = operand.casefold()
+        return _share(known, [part in text.casefold() for text in names])
+    if condition.case_sensitive and isinstance(operand, str | int | float):
+        having = known.member_fraction(operand)
+        if having is not None:
+            return having
+    return _tried_fraction(QueryOperator.CONTAINS, condition, known)
 
 
 def _equal_fraction(operand: object, condition: QueryFilter, known: FieldStatistics) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,9 @@ from ..query.values import Kind, kind_of
 HISTOGRAM_BUCKETS = 100
 TRIED_TEXTS = 1_000
 """Patterns are tried on so many distinct texts, or a few more."""
+
+TRIED_CHARACTERS = 60_000
+"""Of long texts fewer are tried, so that a pattern takes no longer over them."""
 
 ColumnKind: TypeAlias = Literal["number", "bool", "string", "list"]
 OrderedValue: TypeAlias = float | str
@@ -138,6 +142,21 @@ class FieldStatistics:
         held = sum(len(cell) if isinstance(cell, list | tuple) else 1 for cell in self.sample)
         return held / len(self.sample)
 
+    def member_fraction(self, value: float | str) -> float | None:
+        """Return the fraction of rows whose list has a member, None if not all values are lists."""
+        if self.through_list or not self.kinds <= _LIST_KINDS:
+            return None
+        return self._lists_by_member.get(_common_key(value), 0) / max(1, len(self.sample))
+
+    @cached_property
+    def _lists_by_member(self) -> Counter[object]:
+        lists = [cast("list[object]", cell) for cell in self.sample if kind_of(cell) is Kind.LIST]
+        return Counter(
+            key
+            for cell in lists
+            for key in {_common_key(m) for m in cell if type(m) in _COUNTED_TYPES}
+        )
+
     @property
     def has_strings(self) -> bool:
         """Whether some values are strings."""
@@ -207,7 +226,8 @@ class FieldStatistics:
     @cached_property
     def tried_texts(self) -> TriedTexts:
         """The kept texts that patterns are tried on, evenly spread over all of them."""
-        stride = max(1, len(self.texts) // TRIED_TEXTS)
+        characters = len(self.texts) * self.average_length
+        stride = max(1, len(self.texts) // TRIED_TEXTS, int(characters / TRIED_CHARACTERS))
         tried = self.texts[::stride]
         total = sum(part for _, part in self.texts)
         if self.kinds <= _TEXT_KINDS:
@@ -243,6 +263,8 @@ class FieldStatistics:
 
 
 _TEXT_KINDS = frozenset({Kind.STRING, Kind.NULL})
+_LIST_KINDS = frozenset({Kind.LIST, Kind.NULL})
+_COUNTED_TYPES: frozenset[type] = frozenset({bool, int, float, str})
 _SHOWN = 3
 _SHOWN_CHARACTERS = 30
 
