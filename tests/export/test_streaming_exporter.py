@@ -304,3 +304,14 @@ async def test_query_that_cannot_be_answered_leaves_the_old_file(
         await anext(exporter.stream_csv(query))
     assert (tmp_path / "a.csv").read_bytes() == b"old"
     assert only(tmp_path) == ["a.csv"]
+
+
+def test_what_runs_but_gives_no_rows_is_refused(
+    exporter: StreamingExporter, tmp_path: Path, only: Any
+) -> None:
+    class Job:
+        def run(self) -> None: ...
+
+    with pytest.raises(ExportOptionError, match="data is a NoneType; give an iterable of dicts"):
+        exporter.export_csv(Job(), tmp_path / "a.csv")
+    assert only(tmp_path) == []

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .columns import Column, Mask, RowIds
     from .records import Records
 
+_LOOKED_AT_ONCE_ROWS = 1_000
+
 
 class ResultColumns:
     """The rows of a result as columns; parts of them are gathered as they are asked for.
@@ -113,10 +115,16 @@ def _first_keys(records: Records) -> tuple[str, ...]:
 
 def _keys_are_shared(records: Records) -> bool:
     """Return whether all records have the same keys in the same order."""
-    first = _first_keys(records)
-    return records.derived(
-        "keys are shared", lambda: all(map(first.__eq__, map(tuple, records.rows)))
-    )
+    first, rows = _first_keys(records), records.rows
+
+    def look() -> bool:
+        # one call over all rows would keep an event loop waiting for the interpreter's lock
+        return all(
+            all(map(first.__eq__, map(tuple, rows[start : start + _LOOKED_AT_ONCE_ROWS])))
+            for start in range(0, len(rows), _LOOKED_AT_ONCE_ROWS)
+        )
+
+    return records.derived("keys are shared", look)
 
 
 def _is_exact(records: Records, name: str, column: Column, null_for_nan: bool) -> bool:

@@ -23,6 +23,7 @@ from .sources import (
     Slice,
     is_once,
     known_rows,
+    require_rows,
     slices_of,
     slices_of_chunks,
 )
@@ -60,7 +61,10 @@ class ExportJob:
         Raises:
             QueryEngineError: the query cannot be answered.
         """
-        data: Rows = self.data.run() if isinstance(self.data, Question) else self.data
+        data: Rows = self.data
+        if isinstance(data, Question):
+            data = data.run()
+            require_rows(data)
         options = self.options
         selected = getattr(data, "select", None)  # a frame has a method of that name
         if (
