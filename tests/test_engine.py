@@ -154,6 +154,66 @@ async def test_answers_can_be_awaited() -> None:
         await engine.execute_async(engine.query("films").sort("yaer"))
 
 
+class Witness:
+    """Notes the threads on which answers become ready."""
+
+    def __init__(self) -> None:
+        self.threads: list[int] = []
+
+    def answered(self, event: AnsweredQuery) -> None:
+        self.threads.append(threading.get_ident())
+
+
+async def test_awaited_answers_that_are_kept_need_no_thread() -> None:
+    engine, witness = over(), Witness()
+    engine.add_observer(witness)
+    asked = engine.query("films").where(field("year") == 1979)
+    results = [await engine.execute_async(asked.page(number, size=1)) for number in (1, 2, 1)]
+    assert [each.from_cache for each in results] == [False, True, True]
+    assert [titles(each) for each in results] == [["Alien"], ["Stalker"], ["Alien"]]
+    here = threading.get_ident()
+    assert [each == here for each in witness.threads] == [False, True, True]
+    told = engine.statistics()
+    assert (told.queries, told.answered_from_cache) == (3, 2)
+    assert told.cache is not None
+    assert (told.cache.cache_hits, told.cache.cache_misses) == (2, 1)
+
+
+async def test_nothing_is_waited_for_on_the_event_loop() -> None:
+    here = threading.get_ident()
+
+    class Slow(ForeignCache):
+        def get_cached_result(self, query_hash: str, max_age: float | None = None) -> Any:
+            assert threading.get_ident() != here
+            return super().get_cached_result(query_hash, max_age)
+
+    for cache in (Slow(), None, False):
+        shelf, witness = Shelf(films=FILMS), Witness()
+        engine = QueryEngine(shelf, cache=cache)
+        engine.add_observer(witness)
+        asked = engine.query("films").where(field("year") == 1979)
+        for _ in range(2):
+            assert titles(await engine.execute_async(asked)) == ["Alien", "Stalker"]
+        shelf.databases["films"] = FILMS[:4]
+        engine.refresh()  # to be loaded
+        assert titles(await engine.execute_async(asked)) == ["Alien"]
+        with pytest.raises(UnknownFieldError):  # to be looked for
+            await engine.execute_async(asked.select("yaer"))
+        assert titles(await engine.execute_async(asked.select("title"))) == ["Alien"]
+        assert engine.statistics().cache_failures == 0
+        on_loop = [each == here for each in witness.threads]
+        assert on_loop[0] is on_loop[2] is False
+        assert on_loop[1] is (cache is None)
+
+
+async def test_a_file_that_changed_is_noticed_by_who_awaits(folder: Path) -> None:
+    engine = QueryEngine.open(folder)
+    asked = engine.query("films").where(field("year") == 1979)
+    assert [(await engine.execute_async(asked)).total_count for _ in range(2)] == [2, 2]
+    put(folder / "films.json", FILMS[:4])
+    assert (await engine.execute_async(asked)).total_count == 1
+
+
 # From cache
 
 

@@ -151,8 +151,17 @@ class AnswerCache:
     def holds(self, query: StructuredQuery, records: Records) -> bool:
         """Return whether an answer is kept that covers the page asked for."""
         found = self._peek(self.key(query, records.version), len(records))
-        page = query.pagination
-        return found is not None and found.covers(None if page is None else page.stop)
+        return _covering(query, found) is not None
+
+    def at_hand(self, query: StructuredQuery, records: Records) -> Answer | None:
+        """Return a kept answer that covers the page asked for, as a request that is counted.
+
+        None, and nothing counted, where there is none, or where it is not our own cache that would
+        have to be asked: another one may take its time.
+        """
+        if not self._is_ours or not self.holds(query, records):
+            return None
+        return _covering(query, self._find(self.key(query, records.version), len(records)))
 
     def _peek(self, key: str, row_count: int) -> Answer | None:
         """Return what is kept without counting a request, where the cache can do that."""
@@ -201,6 +210,13 @@ class AnswerCache:
         level = logging.DEBUG if method in self._reported else logging.WARNING
         self._reported.add(method)  # a cache that fails does so at every query
         _log.log(level, "cache %s.%s %s; it was bypassed", type(self._cache).__name__, method, what)
+
+
+def _covering(query: StructuredQuery, found: Answer | None) -> Answer | None:
+    """Return an answer if it covers the page that a query asks for."""
+    page = query.pagination
+    stop = None if page is None else page.stop
+    return found if found is not None and found.covers(stop) else None
 
 
 def answer_tags(database: str, version: str) -> tuple[str, str]:

@@ -57,6 +57,10 @@ class Records:
     def __repr__(self) -> str:
         return f"Records({self.name!r}, {len(self.rows):,} rows, version {self.version!r})"
 
+    def knows_fields(self, paths: Sequence[str]) -> bool:
+        """Return whether all paths were found already: `require_fields` would not look for them."""
+        return self._known_fields.issuperset(paths) or not self.rows
+
     def require_fields(self, paths: Sequence[str]) -> None:
         """Raise unless every path reaches something in some record.
 
@@ -65,7 +69,7 @@ class Records:
         Raises:
             UnknownFieldError: names the field and the nearest that there is.
         """
-        if self._known_fields.issuperset(paths) or not self.rows:
+        if self.knows_fields(paths):
             return
         for path in paths:
             if path not in self._known_fields:

@@ -104,6 +104,17 @@ class Databases:
                 return known[1]
             return self._load(name)
 
+    def at_hand(self, name: str) -> Records | None:
+        """Return the records of a database where they are loaded and current, else None.
+
+        Raises:
+            LoaderError: the version cannot be told; the message says why.
+        """
+        known = self._loaded.get(name)
+        if known is None or not _is_current(known, self._version(name)):
+            return None
+        return known[1]
+
     def _load(self, name: str) -> Records:
         forgotten = self._forgotten[name]
         # the version is read before the rows: a change in between is then noticed at the next call
