@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import QueryError
@@ -56,21 +55,10 @@ def wish_of(query: StructuredQuery, search: QuerySearch) -> Wish:
     return Wish(query.fingerprint, terms_of(search.text), way)
 
 
-@dataclass(slots=True)
-class _Count:
-    """How often something was asked, lately and over a longer time, as of one question."""
-
-    recent: float = 0.0
-    longer: float = 0.0
-    asked_at: int = 0
-
-
 class FadingCounts:
     """Counts by key, each of which halves in so many ticks. Bounded; the faintest are forgotten.
 
-    Time is counted in questions, so that a quiet night changes nothing. Besides the count there is
-    one that fades four times as slowly: where the quick one is higher than the slow one would have
-    it, interest is rising. Not thread-safe.
+    Time is counted in questions, so that a quiet night changes nothing. Not thread-safe.
 
     >>> counts = FadingCounts(half_life=10, max_keys=100)
     >>> counts.add("war", 0)
@@ -79,44 +67,38 @@ class FadingCounts:
     """
 
     def __init__(self, *, half_life: float, max_keys: int) -> None:
-        self._half_life = half_life
+        self._fading = math.log(0.5) / half_life
         self._max_keys = max_keys
-        self._counts: dict[Hashable, _Count] = {}
+        self._counts: dict[Hashable, tuple[float, int]] = {}
 
     def __len__(self) -> int:
         return len(self._counts)
 
     def add(self, key: Hashable, now: int) -> None:
         """Count a key once."""
-        count = self._counts.get(key)
-        if count is None:
+        counted = self._counts.get(key)
+        if counted is None:
             if len(self._counts) >= self._max_keys:
                 self._forget_faintest(now)
-            count = self._counts[key] = _Count(asked_at=now)
-        passed = now - count.asked_at
-        count.recent = count.recent * self._faded(passed) + 1.0
-        count.longer = count.longer * self._faded(passed / _SLOWER) + 1.0
-        count.asked_at = now
+            self._counts[key] = (1.0, now)
+            return
+        count, at = counted
+        self._counts[key] = (count * math.exp(self._fading * (now - at)) + 1.0, now)
 
     def value(self, key: Hashable, now: int) -> float:
         """Return the count as of now; 0.0 for what was never asked."""
-        count = self._counts.get(key)
-        return 0.0 if count is None else count.recent * self._faded(now - count.asked_at)
+        counted = self._counts.get(key)
+        if counted is None:
+            return 0.0
+        return counted[0] * math.exp(self._fading * (now - counted[1]))
+
+    def rate(self, key: Hashable, now: int) -> float:
+        """Return how often a key is asked a tick, if it is asked steadily."""
+        return self.value(key, now) * (1 - math.exp(self._fading))
 
     def most(self, now: int) -> float:
         """Return what a key would count that was asked at every tick, from 1 on to now."""
-        return (1 - self._faded(now)) / (1 - self._faded(1))
-
-    def trend(self, key: Hashable, now: int) -> float:
-        """Return how the interest changes: above 1.0 it rises, at 1.0 it is steady."""
-        count = self._counts.get(key)
-        if count is None:
-            return 1.0
-        passed = now - count.asked_at
-        slow = count.longer * self._faded(passed / _SLOWER)
-        # a steady rate r settles at r / (1 - 2 ** (-1 / half_life))
-        steady = slow * (1 - self._faded(1 / _SLOWER)) / (1 - self._faded(1))
-        return count.recent * self._faded(passed) / steady if steady else 1.0
+        return (1 - math.exp(self._fading * now)) / (1 - math.exp(self._fading))
 
     def highest(self, limit: int, now: int) -> list[tuple[Hashable, float]]:
         """Return the keys asked most lately, with their counts."""
@@ -126,12 +108,6 @@ class FadingCounts:
     def _forget_faintest(self, now: int) -> None:
         kept = self.highest(self._max_keys // 2, now)
         self._counts = {key: self._counts[key] for key, _ in kept}
-
-    def _faded(self, ticks: float) -> float:
-        return math.pow(0.5, ticks / self._half_life)
-
-
-_SLOWER = 4
 
 
 class Interest:
@@ -149,6 +125,9 @@ class Interest:
         half_life, most = settings.half_life_searches, settings.max_searches
         self.now = 0
         self.terms = FadingCounts(half_life=half_life, max_keys=settings.max_terms)
+        self._terms_longer = FadingCounts(
+            half_life=half_life * _LONGER, max_keys=settings.max_terms
+        )
         self._texts = FadingCounts(half_life=half_life, max_keys=most)
         self._searches = FadingCounts(half_life=half_life, max_keys=most)
         self._ways = FadingCounts(half_life=half_life * _WAYS_FADE_SLOWER, max_keys=most)
@@ -162,6 +141,12 @@ class Interest:
         self._ways.add(wish.way, self.now)
         for term in wish.terms:
             self.terms.add(term, self.now)
+            self._terms_longer.add(term, self.now)
+
+    def trend(self, term: str) -> float:
+        """Return how the interest in a term changes: above 1.0 it rises, at 1.0 it is steady."""
+        usual = self._terms_longer.rate(term, self.now)
+        return self.terms.rate(term, self.now) / usual if usual else 1.0
 
     def of(self, wish: Wish) -> float:
         """Return how much a search is wanted: how often it is to be expected, on one scale for all.
@@ -187,5 +172,7 @@ class Interest:
         return min(high, max(low, interest / self._usual if self._usual > 0 else 1.0))
 
 
+_LONGER = 4
+"""A term rises where its count is higher than one that fades so much more slowly would have it."""
 _WAYS_FADE_SLOWER = 8
 """What is asked for changes sooner than how it is asked."""

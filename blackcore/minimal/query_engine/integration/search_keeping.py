@@ -70,11 +70,11 @@ class SearchKeeping:
         if known is None or not event.from_cache:
             known = self._track(event, key)
         self._tracked.asked(known)
+        if event.from_cache:
+            self._prolong(known)
+            return
         with self.thread.acting():
-            if event.from_cache:
-                self._prolong(known)
-            else:
-                self._settle(known, victims)
+            self._settle(known, victims)
 
     def _track(self, event: AnsweredQuery, key: str) -> TrackedSearch:
         query = event.query
@@ -127,7 +127,8 @@ class SearchKeeping:
             return
         answer = self._kept.peek(search.key)
         if answer is not None:
-            self._kept.keep(self._tracked.prolonged(search, until), answer, cost_factor=factor)
+            with self.thread.acting():
+                self._kept.keep(self._tracked.prolonged(search, until), answer, cost_factor=factor)
 
     def _exchange(
         self, newcomer: TrackedSearch, victims: list[tuple[TrackedSearch, Answer]]
@@ -202,5 +203,7 @@ class VictimsOfThread(threading.local):
 
     def take_victims(self) -> list[tuple[TrackedSearch, Answer]]:
         """Return who had to leave since the last time."""
-        victims, self._victims = self._victims, []
+        victims = self._victims
+        if victims:
+            self._victims = []
         return victims

@@ -226,9 +226,9 @@ class TrackedSearches:
     def highest_terms(self, limit: int) -> list[tuple[str, float, float]]:
         """Return the terms asked most lately, each with how much, and how that changes."""
         with self._lock:
-            terms, now = self._interest.terms, self._interest.now
-            highest = terms.highest(limit, now)
-            return [(str(term), count, terms.trend(term, now)) for term, count in highest]
+            highest = self._interest.terms.highest(limit, self._interest.now)
+            named = [(str(term), count) for term, count in highest]
+            return [(term, count, self._interest.trend(term)) for term, count in named]
 
     def base(self, database: str) -> Base | None:
         """Return the version that the searches of a database were answered from."""
