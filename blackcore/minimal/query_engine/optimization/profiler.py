@@ -49,9 +49,10 @@ class QueryProfiler:
 
     A profile costs up to a millisecond beside what it measures, and its instruments slow that down:
     cProfile by a tenth to a half for most queries and by a factor of 6 for code of many small
-    calls, stacks and memory in a thread by some percent, memory by line by some 0.2 ms for each
-    line that runs. Times of `profile_query` and of repeated runs are taken with the memory's
-    thread alone.
+    calls, stacks in a thread by a tenth to a half for what takes milliseconds and hardly for what
+    takes longer, memory in a thread by some percent, memory by line by 0.03 ms and more for each
+    line that runs. Times of `profile_query` and of repeated runs are taken with the memory's thread
+    alone.
 
     Safe to share between threads, each of which measures for itself. Measurements nest. Where
     Python's one place for a profiler is taken, functions are left out and a note says so. What
