@@ -280,6 +280,7 @@ def small() -> None:
     names = [f"{a}{b} field" for a in ("north", "south", "east") for b in range(40)]
     airports = [{"name": name, "alt": draw.randrange(6000)} for name in names]
     hits(flights, 1)
+    million()
     single_flight(flights, rounds=3)
     replay(flights, 30)
     hit_rates(Rows, airports, count=60, entries=10, seeds=(5,), shifts=(20,))

@@ -172,13 +172,24 @@ def test_an_answer_that_comes_to_be_asked_much_lives_longer_from_then_on(
     assert setup.ask("war") == [False]
 
 
-def test_what_costs_is_counted_for_more_where_it_is_wanted_more(loader: Any) -> None:
-    setup = Setup(loader, cache=MemoryCache(policy="gdsf"), max_factor=4.0)
+def test_what_is_wanted_more_counts_for_more_cost_within_bounds(loader: Any) -> None:
+    setup = Setup(loader, max_factor=2.0, min_factor=0.5, half_life_searches=10)
     for word in WORDS[2:]:
         setup.ask(word, *["war"] * 3)
-    saved = setup.cache.get_statistics().compute_seconds_saved
-    setup.ask("war")
-    assert setup.cache.get_statistics().compute_seconds_saved > saved
+    setup.cache.delete(setup.engine.answer_key(search("war")))
+
+    def counted(text: str) -> float:
+        """Return what a hit saves by the cache's count, in parts of what computing it took."""
+        setup.ask(text)
+        search_ = setup.optimizer._tracked.by_key(setup.engine.answer_key(search(text)))
+        assert search_ is not None
+        before = setup.cache.get_statistics().compute_seconds_saved
+        assert setup.ask(text) == [True]
+        saved = setup.cache.get_statistics().compute_seconds_saved - before
+        return saved / search_.cost_seconds
+
+    assert counted("war") == pytest.approx(2.0)
+    assert 0.5 <= counted("house night road") < 1.3
 
 
 def test_an_answer_of_a_version_that_is_gone_does_not_come_back(loader: Any) -> None:
