@@ -143,8 +143,7 @@ def test_record_batches_are_read_one_by_one() -> None:
     reader = pa.RecordBatchReader.from_batches(schema, batches())
     assert EXPORTER.export_csv(reader, file) == 3_000
     assert file.getvalue().count(b"\r\n") == 3_001
-    # some blocks wait for the thread that writes them
-    assert max(ahead) < 10
+    assert max(ahead) <= 3
 
 
 def test_batches_that_fail_midway_leave_the_old_file(tmp_path: Any, only: Any) -> None:

@@ -1,4 +1,4 @@
-"""Output in a thread of its own, compressed or not, so that formatting goes on meanwhile."""
+"""Compressed output, made in a thread of its own, so that formatting goes on meanwhile."""
 
 from __future__ import annotations
 
@@ -56,18 +56,6 @@ def codec_for(compression: Compression, level: int | None) -> Codec | None:
     except ImportError as missing:
         raise MissingExtraError("zstd compression", "zstd") from missing
     return zstandard.ZstdCompressor(level=level).compressobj()
-
-
-class Uncompressed:
-    """The codec that leaves bytes as they are."""
-
-    def compress(self, data: Block, /) -> Block:
-        """Return the data."""
-        return data
-
-    def flush(self) -> bytes:
-        """Return nothing: nothing was held back."""
-        return b""
 
 
 class ThreadedSink:

@@ -91,7 +91,10 @@ class CsvTable:
         for piece in pieces:
             text = encode(piece)
             tally.rows += len(piece)
-            yield from _counted(text, tally)
+            tally.bytes += len(text)
+            if text:
+                yield text
+            del text  # its memory, which the processor has at hand, serves the next one
         if self._options.last_line is not None:
             last = self._options.last_line.replace("{rows}", str(tally.rows))
             yield from _counted((last + self._options.line_end).encode(), tally)

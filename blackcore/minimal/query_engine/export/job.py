@@ -100,13 +100,7 @@ class ExportJob:
             ExportError: the target, an option or a row would not do.
         """
         plain = compression_of(target, target_options) == "none"
-        with open_target(
-            target,
-            target_options,
-            self.tally,
-            durable=self.settings.durable,
-            threaded=isinstance(self.data, ColumnParts),
-        ) as sink:
+        with open_target(target, target_options, self.tally, durable=self.settings.durable) as sink:
             for block in self._blocks(_unjoined if plain else _joined, pause, chunks):
                 sink.write(block)
                 del block

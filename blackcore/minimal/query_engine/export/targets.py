@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, TypeAlias
 
 from ..errors import ExportOptionError, ExportPathError
 from .atomic_file import AtomicFile, Block, ByteSink, OnExists
-from .compression import SUFFIXES, Codec, Compression, ThreadedSink, Uncompressed, codec_for
+from .compression import SUFFIXES, Codec, Compression, ThreadedSink, codec_for
 from .options import require_choice
 
 if TYPE_CHECKING:
@@ -106,23 +106,22 @@ def open_target(
     tally: Tally,
     *,
     durable: bool = True,
-    threaded: bool = False,
 ) -> Iterator[ByteSink]:
     """Give a sink for the target; a path is replaced on a clean exit and untouched on any other.
 
-    Compressed bytes are written in another thread, others if ``threaded``: that pays where the
-    writer's thread leaves the interpreter's lock alone.
+    Compressed bytes are made and written in another thread, which leaves the interpreter's lock
+    alone. To write plain ones there gains nothing: their text is best written while it is still in
+    the processor's cache.
 
     Raises:
         ExportPathError: the target cannot be written.
         ExportOptionError: the target is no path and no file, or cannot be compressed.
     """
     codec = codec_for(compression_of(target, options), options.compression_level)
-    sink_codec = Uncompressed() if codec is None and threaded else codec
     if not isinstance(target, (str, os.PathLike)):
         file = _opened(target, codec)
         named = _NamedErrors(file, _name_of(target), tally)
-        with _threaded(named, sink_codec) as sink:
+        with _threaded(named, codec) as sink:
             yield sink
         flush = getattr(target, "flush", None)
         if callable(flush):
@@ -131,7 +130,7 @@ def open_target(
         return
     with AtomicFile(Path(target), on_exists=options.on_exists, durable=durable) as atomic:
         named = _NamedErrors(atomic, os.fspath(target), tally)
-        with _threaded(named, sink_codec) as sink:
+        with _threaded(named, codec) as sink:
             yield sink
         with named.named():
             atomic.commit()
