@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import logging
+import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -403,3 +405,55 @@ def test_bad_arguments_are_refused_with_errors_of_ours(loader: Any) -> None:
         SearchAwareSettings(min_factor=2.0, max_factor=1.0)
     with pytest.raises(SettingsError, match="term_share is -1"):
         SearchAwareSettings(term_share=-1)
+
+
+@pytest.mark.parametrize(
+    ("engine", "updates"),
+    [
+        (WordEngine, 4),
+        (FullTextSearch, 4),
+        pytest.param(FullTextSearch, 60, marks=pytest.mark.deep),
+    ],
+)
+def test_what_is_asked_while_records_change_is_of_one_version_and_ends_with_the_last(
+    loader: Any, engine: Any, updates: int
+) -> None:
+    setup = Setup(loader, engine(), cache=MemoryCache(max_entries=5), max_rewarmed=2)
+    versions = [[dict(row) for row in loader.databases["db"]]]
+    draw = random.Random(4)  # noqa: S311 - a replay
+    for _ in range(updates):
+        rows = [dict(row) for row in versions[-1]]
+        rows[draw.randrange(len(rows))]["t"] = " ".join(draw.sample(WORDS, 3))
+        versions.append(rows)
+
+    def found(text: str, rows: list[dict[str, Any]]) -> list[int]:
+        return [row["id"] for row in rows if text in row["t"].split()]
+
+    possible = {text: [found(text, rows) for rows in versions] for text in WORDS}
+    wrong: list[str] = []
+    is_over = threading.Event()
+
+    def ask(seed: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 - a replay
+        while not is_over.is_set():
+            text = chance.choice(WORDS)
+            answered = setup.engine.execute(search(text, sort_fields=[SortField("id")]))
+            if [row["id"] for row in answered.data] not in possible[text]:
+                wrong.append(text)
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for rows in versions[1:]:
+            loader.databases["db"] = rows
+            setup.optimizer.invalidate_records("db", [])
+            for text in WORDS[:3]:
+                answered = setup.engine.execute(search(text, sort_fields=[SortField("id")]))
+                assert [row["id"] for row in answered.data] == found(text, rows)
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+    assert wrong == []
+    assert setup.engine.statistics().observer_failures == 0
