@@ -19,6 +19,7 @@ import csv
 import gc
 import os
 import platform
+import re
 import sys
 import tempfile
 import time
@@ -428,7 +429,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--copies", type=int, default=3, help="of the 336,776 flights")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="groups whose title holds this")
+    parser.add_argument("--only", default="", help="groups whose title this pattern finds")
     arguments = parser.parse_args()
     print(machine())
     rows = flights(arguments.copies)
@@ -436,7 +437,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for group in groups(rows, folder):
-            if arguments.only in group.title:
+            if re.search(arguments.only, group.title):
                 exact = check(group, folder)
                 show(group, len(rows), exact, measure(group, folder, arguments.rounds))
     if not arguments.only:

@@ -7,6 +7,7 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
 
 from blackcore.minimal.query_engine.errors import ExportOptionError, ExportValueError
@@ -203,3 +204,13 @@ def test_arguments_that_a_stream_does_not_have_are_refused(
 ) -> None:
     with pytest.raises(ExportOptionError, match=message):
         exporter.stream_csv([], **arguments)
+
+
+async def test_blocks_of_columns_are_small_enough_for_slow_readers(
+    exporter: StreamingExporter, tmp_path: Path
+) -> None:
+    frame = pl.DataFrame(ROWS)
+    blocks = [block async for block in exporter.stream_csv(frame)]
+    exporter.export_csv(frame, tmp_path / "file.csv")
+    assert b"".join(blocks) == (tmp_path / "file.csv").read_bytes()
+    assert max(map(len, blocks)) <= 10 * exporter.settings.block_bytes < sum(map(len, blocks))

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 B = TypeVar("B", bytes, Block)
 Pause = Callable[[], None]
+_STREAMED_BLOCKS = 8
 Report = Callable[[ExportProgress], None]
 
 
@@ -101,7 +102,8 @@ class ExportJob:
         """
         plain = compression_of(target, target_options) == "none"
         with open_target(target, target_options, self.tally, durable=self.settings.durable) as sink:
-            for block in self._blocks(_unjoined if plain else _joined, pause, chunks):
+            join = _unjoined if plain else _joined
+            for block in self._blocks(join, pause, chunks, self.settings.chunk_bytes):
                 sink.write(block)
                 del block
                 progress = None if report is None else self.tally.due()
@@ -117,16 +119,19 @@ class ExportJob:
         Raises:
             ExportError: an option or a row would not do.
         """
-        return self._blocks(_joined, pause, chunks)
+        # columns are formatted in large parts, each of which would be one block for a slow reader
+        part_bytes = min(self.settings.chunk_bytes, _STREAMED_BLOCKS * self.settings.block_bytes)
+        return self._blocks(_joined, pause, chunks, part_bytes)
 
     def _blocks(
         self,
         join: Callable[[Iterator[Block], int], Iterator[B]],
         pause: Pause,
         chunks: Iterable[Sequence[object]] | None,
+        part_bytes: int,
     ) -> Generator[B, None, None]:
         try:
-            pieces = self._pieces(pause, chunks)
+            pieces = self._pieces(pause, chunks, part_bytes)
             yield from join(pieces, self.settings.block_bytes)
         except (ExportError, Stopped):
             raise
@@ -137,10 +142,13 @@ class ExportJob:
             if inspect.isgenerator(self.data):
                 self.data.close()
 
-    def _pieces(self, pause: Pause, chunks: Iterable[Sequence[object]] | None) -> Iterator[Block]:
+    def _pieces(
+        self, pause: Pause, chunks: Iterable[Sequence[object]] | None, part_bytes: int
+    ) -> Iterator[Block]:
         if isinstance(self.data, ColumnParts):
+            settings = replace(self.settings, chunk_bytes=part_bytes)
             return text_of_columns(
-                self.data, self.chosen, self.options, self.tally, self.settings, pause
+                self.data, self.chosen, self.options, self.tally, settings, pause
             )
         names = self._gathered(pause)
         slices = self._slices(chunks)
