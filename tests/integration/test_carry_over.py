@@ -86,7 +86,7 @@ def updates(draw: st.DrawFn, rows: list[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 @pytest.mark.parametrize("name", ENGINES)
-@settings(max_examples=settings.default.max_examples // 5)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(data=st.data())
 def test_no_answer_is_stale_after_updates(name: str, data: st.DataObject) -> None:
     rows = data.draw(ROWS)
