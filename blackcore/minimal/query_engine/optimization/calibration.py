@@ -31,8 +31,9 @@ _MANY = 200_000
 _FIELDS = 16
 _SWEPT_BYTES = 48 * 1024 * 1024
 _WORDS = ("late", "snow", "gate", "crew", "fine")
+_TIMES = 10
 _ROUNDS = 4
-_BUDGET_NS = 700_000_000
+_BUDGET_NS = 400_000_000
 
 Clock = Callable[[], int]
 
@@ -107,15 +108,15 @@ class _Bench:
         """Return what columns of numbers cost, and putting them in order."""
         values = np.arange(_MANY) * 7919.0 % _MANY
         one = values[:1]
-        odd = np.arange(_MANY) % 2 == 1
+        odd = np.arange(_MANY) % 8 == 1
+        ids = np.flatnonzero(odd).astype(np.uint32)
         codes = np.arange(_MANY) % 100
         table = np.arange(100) % 2 == 0
         return {
             "number_start_ns": self._ns(lambda: np.count_nonzero(np.flatnonzero(np.less(one, 1)))),
             "number_compare_ns": self._ns(lambda: np.less(values, 1), _MANY),
-            "number_gather_ns": self._ns(
-                lambda: np.less(values[np.flatnonzero(odd).astype(np.uint32)], 1), _MANY // 2
-            ),
+            "number_gather_ns": self._ns(lambda: np.less(values[ids], 1), len(ids)),
+            "positions_ns": self._ns(lambda: np.flatnonzero(odd).astype(np.uint32), _MANY),
             "code_lookup_ns": self._ns(lambda: table[codes], _MANY),
             "sort_ns": self._ns(lambda: np.argsort(values, kind="stable"), _MANY),
             "partition_ns": self._ns(lambda: np.partition(values, 100), _MANY),
@@ -125,27 +126,51 @@ class _Bench:
         """Return what columns of strings cost."""
         texts = self._texts
         series = pl.Series(texts)
-        one, few = series[:1], texts[:_FEW]
+        long = pl.Series([text * _TIMES for text in texts[:_FEW]])
+        added = (_TIMES - 1) * sum(map(len, texts[:_FEW]))
+        one, few = series[:1], series[:_FEW]
         ids = np.arange(0, _ROWS, 2, dtype=np.uint32)
+        some = np.arange(0, _FEW, 2, dtype=np.uint32)
         look_around = regex.compile("(?=late)l.*fine")
-        characters = sum(map(len, few))
         coded = StringColumn(series)
         _ = coded.codes
-        fuzzy = self._ns(lambda: process.cdist([few[0]], few, scorer=fuzz.ratio))
+        names = texts[:_FEW]
+
+        def longer(what: Callable[[pl.Series], object], short_ns: float) -> float:
+            return max(0.0, self._ns(lambda: what(long)) - short_ns * _FEW) / added
+
+        contains = self._ns(lambda: _contains(series), _ROWS)
+        pattern = self._ns(lambda: series.str.contains("sn[a-z]w"), _ROWS)
+        folded = self._ns(lambda: _contains(series.str.to_lowercase()), _ROWS)
+        fuzzy = self._ns(lambda: process.cdist([names[0]], names, scorer=fuzz.ratio))
+        gathered = self._ns(lambda: _contains(long.gather(some))) - self._ns(
+            lambda: _contains(few.gather(some))
+        )
         return {
-            "series_start_ns": self._ns(lambda: one.str.contains("x").fill_null(value=False)),
+            "series_start_ns": self._ns(lambda: _contains(one).fill_null(value=False)),
             "codes_start_ns": self._ns(lambda: coded.first_code("late")),
             "string_compare_ns": self._ns(lambda: series == "late snow gate", _ROWS),
-            "contains_ns": self._ns(lambda: series.str.contains("fine", literal=True), _ROWS),
-            "regex_ns": self._ns(lambda: series.str.contains("sn[a-z]w"), _ROWS),
-            "backtracking_ns": self._ns(lambda: list(map(look_around.search, few)), _FEW),
-            "fuzzy_ns_per_character": fuzzy / characters,
-            "casefold_ns": self._ns(
-                lambda: series.str.to_lowercase().str.contains("fine", literal=True), _ROWS
-            ),
+            "contains_ns": contains,
+            "contains_ns_per_character": longer(_contains, contains),
+            "regex_ns": pattern,
+            "regex_ns_per_character": longer(lambda s: s.str.contains("sn[a-z]w!"), pattern),
+            "backtracking_ns": self._ns(lambda: list(map(look_around.search, names)), _FEW),
+            "fuzzy_ns_per_character": fuzzy / sum(map(len, names)),
+            "casefold_ns": folded,
+            "casefold_ns_per_character": longer(lambda s: _contains(s.str.to_lowercase()), folded),
             "gather_ns": self._ns(lambda: series.gather(ids), len(ids)),
+            "gathered_ns_per_character": gathered / (added / 2),
             "encode_ns": self._ns(lambda: StringColumn(series).codes, _ROWS),
+            "encode_distinct_ns": self._ns(lambda: StringColumn(_distinct_texts()).codes, _FEW),
         }
+
+
+def _contains(series: pl.Series) -> pl.Series:
+    return series.str.contains("finer", literal=True)
+
+
+def _distinct_texts() -> pl.Series:
+    return pl.Series([f"text {n * 7919 % _FEW}" for n in range(_FEW)])
 
 
 def _greater_than(bound: float) -> Callable[[object], bool]:

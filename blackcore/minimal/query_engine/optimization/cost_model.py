@@ -26,7 +26,8 @@ class CostModel:
 
     `expected_uses` is over how many queries the making of a column is spread when its field is
     first met. A row looked up by itself misses the processor's caches, one among its neighbours
-    does not.
+    does not. `positions_ns` is of each row where survivors are picked from a mask the first time;
+    a text that was picked is no longer beside its neighbours (`gathered_ns_per_character`).
     """
 
     rows_start_ns: float = 5_000.0
@@ -39,23 +40,34 @@ class CostModel:
     row_test_ns: float = 50.0
     spec_test_ns: float = 1_500.0
     number_compare_ns: float = 0.15
-    string_compare_ns: float = 1.5
-    contains_ns: float = 17.0
-    regex_ns: float = 28.0
+    string_compare_ns: float = 0.8
+    contains_ns: float = 10.0
+    contains_ns_per_character: float = 0.06
+    regex_ns: float = 20.0
+    regex_ns_per_character: float = 0.8
     backtracking_ns: float = 400.0
     fuzzy_ns_per_character: float = 2.0
-    casefold_ns: float = 35.0
-    gather_ns: float = 8.0
+    casefold_ns: float = 45.0
+    casefold_ns_per_character: float = 0.8
+    gather_ns: float = 5.0
+    gathered_ns_per_character: float = 1.5
     number_gather_ns: float = 4.0
+    positions_ns: float = 1.0
     code_lookup_ns: float = 0.6
     extract_ns: float = 250.0
-    encode_ns: float = 45.0
+    encode_ns: float = 90.0
+    encode_distinct_ns: float = 5_000.0
     expected_uses: float = 8.0
     sort_ns: float = 90.0
     partition_ns: float = 2.0
 
     def ways(
-        self, condition: Condition, statistics: TableStatistics, surviving: float
+        self,
+        condition: Condition,
+        statistics: TableStatistics,
+        surviving: float,
+        *,
+        picked: bool = False,
     ) -> dict[Way, float]:
         """Return what each way of evaluating a condition costs, for the whole database.
 
@@ -63,7 +75,22 @@ class CostModel:
             condition: a filter or a group.
             statistics: of its fields.
             surviving: the fraction of rows that is still in question.
+            picked: whether their positions are at hand; then nothing looks at whole columns.
         """
+        ways = self._ways(condition, statistics, surviving)
+        if picked:
+            if Way.SURVIVORS in ways:
+                del ways[Way.COLUMN]
+            return ways
+        if surviving < 1.0:
+            picking = statistics.row_count * self.positions_ns
+            for way in ways:
+                ways[way] += 0.0 if way is Way.COLUMN else picking
+        return ways
+
+    def _ways(
+        self, condition: Condition, statistics: TableStatistics, surviving: float
+    ) -> dict[Way, float]:
         if not condition.is_group:
             return self._filter_ways(condition, statistics, surviving)
         return self._group_ways(condition, statistics, surviving)
@@ -75,10 +102,10 @@ class CostModel:
         ways = dict.fromkeys((Way.COLUMN, Way.SURVIVORS, Way.ROWS), 0.0)
         left = surviving
         for member in group.filters:
-            costs = self.ways(member, statistics, left)  # once: groups nest 64 deep
+            costs = self._ways(member, statistics, left)  # once: groups nest 64 deep
             column = costs.get(Way.COLUMN)  # the same whatever is left
             if column is None:
-                column = self.ways(member, statistics, 1.0)[Way.ROWS]
+                column = self._ways(member, statistics, 1.0)[Way.ROWS]
             ways[Way.COLUMN] += column
             ways[Way.SURVIVORS] += costs.get(Way.SURVIVORS, costs[Way.ROWS])
             ways[Way.ROWS] += costs[Way.ROWS]
@@ -148,7 +175,7 @@ class CostModel:
         ways[Way.COLUMN] = start + making + values * value_ns
         ways[Way.SURVIVORS] = start + making + surviving * values * (value_ns + gather_ns)
         if known.has_strings or known.has_lists:
-            coding = self._coding_ns(state) * values
+            coding = self._coding_ns(known, state, values)
             once = known.distinct_count * max(value_ns, self.row_test_ns)
             looking_up = surviving * values * self.code_lookup_ns
             ways[Way.DISTINCT] = self.series_start_ns + making + coding + once + looking_up
@@ -157,10 +184,11 @@ class CostModel:
     def _making_ns(self, *, is_walk: bool) -> float:
         return self.row_walk_ns if is_walk else 0.0
 
-    def _coding_ns(self, state: ColumnState | None) -> float:
+    def _coding_ns(self, known: FieldStatistics, state: ColumnState | None, values: float) -> float:
         if state is not None and state.has_codes:
             return 0.0
-        return self.encode_ns / self.expected_uses
+        sorting = self.encode_distinct_ns * known.distinct_count
+        return (values * self.encode_ns + sorting) / self.expected_uses
 
     def _row_ns(
         self,
@@ -186,15 +214,18 @@ class CostModel:
         operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
         if operator is QueryOperator.IS_NULL or not known.has_strings:
             return self.number_compare_ns, self.number_gather_ns
+        length = known.average_length
+        gather_ns = self.gather_ns + self.gathered_ns_per_character * length
         if operator is QueryOperator.FUZZY:
-            return 50.0 + self.fuzzy_ns_per_character * known.average_length, self.gather_ns
+            return 50.0 + self.fuzzy_ns_per_character * length, self.gather_ns
         if operator is QueryOperator.REGEX:
             pattern = compile_pattern(str(condition.value), case_sensitive=condition.case_sensitive)
-            return self.regex_ns if pattern.linear else self.backtracking_ns, self.gather_ns
+            linear_ns = self.regex_ns + self.regex_ns_per_character * length
+            return linear_ns if pattern.linear else self.backtracking_ns, gather_ns
         if not condition.case_sensitive:
-            return self.casefold_ns, self.gather_ns
+            return self.casefold_ns + self.casefold_ns_per_character * length, gather_ns
         if operator is QueryOperator.CONTAINS:
-            return self.contains_ns, self.gather_ns
+            return self.contains_ns + self.contains_ns_per_character * length, gather_ns
         if operator is QueryOperator.IN:
             return self.row_test_ns, self.gather_ns
         if operator in RANGES and not isinstance(condition.value, str | tuple):

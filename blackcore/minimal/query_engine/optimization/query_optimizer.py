@@ -13,6 +13,7 @@ from .cost_model import CostModel, may_be_slow, rank
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .plan_cache import PlanCache, shape_of
+from .planned_conditions import PlannedBefore, PlannedConditions
 from .rules import (
     RULE_NAMES,
     Ordering,
@@ -93,13 +94,17 @@ class CostBasedOptimizer:
         self.keep_order = keep_order
         self._statistics = {known.database: known for known in statistics}
         self._plans = PlanCache()
+        self._planned_before = PlannedBefore()
 
     def optimize_query(self, query: StructuredQuery, statistics: QueryStatistics) -> OptimizedQuery:
         """Return the query with its plan."""
         uses_columns = statistics.row_count >= self.settings.columns_from_rows
-        conditions, ordering, fired = self._rewritten(query, statistics)
-        is_empty = any(map(is_nothing, conditions))
-        stages, is_known = ((), False) if is_empty else self._known_stages(conditions, statistics)
+        planned = self._planned_before.find(query.filters, statistics)
+        if planned is None:
+            planned = self._planned(query.filters, statistics)
+            self._planned_before.keep(query.filters, statistics, planned)
+        fired, is_empty, stages, is_known = planned
+        ordering, also_fired = self._ordered(query, statistics)
         matched = stages[-1].cost.rows if stages else float(statistics.row_count)
         plan = ExecutionPlan(
             database=query.database,
@@ -116,7 +121,7 @@ class CostBasedOptimizer:
             is_known=is_known,
         )
         filters = tuple([stage.condition for stage in stages])
-        return OptimizedQuery(query, filters, plan, plan.cost, fired)
+        return OptimizedQuery(query, filters, plan, plan.cost, fired + also_fired)
 
     def generate_execution_plan(self, query: StructuredQuery) -> ExecutionPlan:
         """Return a plan from the statistics that the optimizer was made with.
@@ -130,24 +135,28 @@ class CostBasedOptimizer:
         """Return what the query is estimated to cost with the plan made for it, stage by stage."""
         return self.optimize_query(query, data_statistics).estimated_cost
 
-    def _rewritten(
+    def _planned(
+        self, given: tuple[Condition, ...], statistics: QueryStatistics
+    ) -> PlannedConditions:
+        """Return what becomes of AND-ed conditions: rewritten, in order, each with its way."""
+        conditions, fired = given, _NO_RULES
+        if not are_plain(given):
+            context = _context(statistics)
+            conditions, fired = rewritten(given, context, switched_off=self.switched_off)
+        if any(map(is_nothing, conditions)):
+            return PlannedConditions(fired, True, (), False)
+        stages, is_known = self._known_stages(conditions, statistics)
+        return PlannedConditions(fired, False, stages, is_known)
+
+    def _ordered(
         self, query: StructuredQuery, statistics: QueryStatistics
-    ) -> tuple[tuple[Condition, ...], Ordering, tuple[RuleFired, ...]]:
+    ) -> tuple[Ordering, tuple[RuleFired, ...]]:
         wanted = None
         if query.pagination is not None:
             wanted = max(query.pagination.stop, self.settings.answer_prefix_rows)
-        searches = query.search is not None
-        ordering = Ordering(query.sort_fields, wanted, query.distinct, searches)
-        plain = are_plain(query.filters)
-        context = _NOTHING_PROVEN
-        if not plain or len(query.sort_fields) > 1:
-            context = _context(statistics)
-        conditions = query.filters
-        fired: tuple[RuleFired, ...] = ()
-        if not plain:
-            conditions, fired = rewritten(query.filters, context, switched_off=self.switched_off)
-        ordering, also_fired = ordered(ordering, context, switched_off=self.switched_off)
-        return conditions, ordering, fired + also_fired
+        given = Ordering(query.sort_fields, wanted, query.distinct, query.search is not None)
+        context = _context(statistics) if len(query.sort_fields) > 1 else _NOTHING_PROVEN
+        return ordered(given, context, switched_off=self.switched_off)
 
     def _order_cost(self, ordering: Ordering, rows: float) -> QueryCost | None:
         if not ordering.sort_fields:
@@ -189,18 +198,19 @@ class CostBasedOptimizer:
     ) -> tuple[FilterStage, ...]:
         """Return the stages, each chosen as the one of best rank given what survived so far."""
         slow = [may_be_slow(condition) for condition in conditions]
-        surviving = 1.0
+        surviving, picked = 1.0, False
         stages: list[FilterStage] = []
         chosen: list[int] = []
         left = list(range(len(conditions)))
         while left:
             priced = {
-                position: self._priced(conditions[position], statistics, surviving)
+                position: self._priced(conditions[position], statistics, surviving, picked)
                 for position in (left[:1] if self.keep_order else left)
             }
             best = min(priced, key=lambda p: (slow[p], rank(priced[p][0][1], fractions[p]), p))
             (way, price), *rejected = priced[best]
             left.remove(best)
+            picked = picked or not way.is_over_all_rows(first=not chosen)
             chosen.append(best)
             before, surviving = surviving, _together(conditions, fractions, chosen, statistics)
             cost = QueryCost(price, surviving * statistics.row_count)
@@ -209,10 +219,10 @@ class CostBasedOptimizer:
         return tuple(stages)
 
     def _priced(
-        self, condition: Condition, statistics: QueryStatistics, surviving: float
+        self, condition: Condition, statistics: QueryStatistics, surviving: float, picked: bool
     ) -> list[tuple[Way, float]]:
         """Return the ways with their prices, cheapest first."""
-        ways = self.cost_model.ways(condition, statistics, surviving)
+        ways = self.cost_model.ways(condition, statistics, surviving, picked=picked)
         return sorted(ways.items(), key=lambda item: item[1])
 
     def _row_stages(
@@ -239,6 +249,7 @@ class CostBasedOptimizer:
 
 
 _NOTHING_PROVEN = RuleContext()
+_NO_RULES: tuple[RuleFired, ...] = ()
 
 
 def _context(statistics: QueryStatistics) -> RuleContext:
