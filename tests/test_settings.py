@@ -23,7 +23,7 @@ def test_the_defaults_are_those_promised() -> None:
     assert MAX_FILTER_DEPTH == 64
     assert CacheSettings().max_size_mb == 1024
     assert CacheSettings().ttl_seconds == 3600
-    assert CacheSettings().policy == "lru"
+    assert CacheSettings().policy == "gdsf"
     assert EngineSettings() == EngineSettings(
         cache=CacheSettings(),
         execution=ExecutionSettings(),

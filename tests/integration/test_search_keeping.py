@@ -80,7 +80,7 @@ def test_a_large_newcomer_does_not_push_out_small_ones_that_are_wanted(uneven: A
 
 
 def test_a_cache_that_finds_its_size_is_told_who_had_to_leave_in_the_end(uneven: Any) -> None:
-    sizes = CacheSettings(max_size_mb=9_500 / 2**20, auto_tune=True)
+    sizes = CacheSettings(max_size_mb=9_500 / 2**20, policy="lru", auto_tune=True)
     cache = SelfTuningCache(sizes, available_bytes=lambda: 2**40)
     setup = Setup(uneven, cache=cache)
     small = WORDS[1:6]
