@@ -91,7 +91,7 @@ def _valid(column: Column, selection: Selection) -> Mask:
     if valid is None:
         rows = len(column.series) if isinstance(column, StringColumn) else len(column.values)
         return np.ones(rows if selection is None else len(selection), dtype=np.bool_)
-    return valid if selection is None else valid[selection]
+    return valid if selection is None else valid.take(selection)
 
 
 def _nothing(column: Column, selection: Selection) -> Mask:
@@ -104,7 +104,7 @@ def _nothing(column: Column, selection: Selection) -> Mask:
 def _number_mask(
     operator: QueryOperator, operand: object, column: NumberColumn, selection: Selection
 ) -> Mask | None:
-    values = column.values if selection is None else column.values[selection]
+    values = column.values if selection is None else column.values.take(selection)
     mask = _raw_number_mask(operator, operand, values)
     if mask is None:
         return None

@@ -142,7 +142,7 @@ def _of_rows(column: Column, ids: RowIds) -> tuple[SortKeys, Mask | None]:
     keys, valid = column.sort_keys, column.valid
     if len(ids) == len(keys) and bool((ids[1:] > ids[:-1]).all()):
         return keys, valid  # all rows, in the records' order
-    return keys[ids], None if valid is None else valid[ids]
+    return keys.take(ids), None if valid is None else valid.take(ids)
 
 
 def _around_last(
@@ -176,7 +176,7 @@ def _sorted(ids: RowIds, sorts: Sequence[_Sort]) -> RowIds:
 
 def _directed_keys(ids: RowIds, sort: _Sort) -> SortKeys:
     """Return the keys of some rows, smaller first, equal ones for all nulls."""
-    keys = sort.column.sort_keys[ids]
+    keys = sort.column.sort_keys.take(ids)
     if not sort.descending:
         return keys
     # the complement of an integer has no overflow, as its negative has

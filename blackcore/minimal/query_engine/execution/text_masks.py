@@ -50,7 +50,7 @@ def string_mask(
     over_distinct = _over_distinct(operator, condition, column, timeout_seconds)
     if over_distinct is None:
         return None
-    codes = column.codes if selection is None else column.codes[selection]
+    codes = column.codes if selection is None else column.codes.take(selection)
     # null has the code -1, which picks what is put last
     answer_for_null = operator is QueryOperator.IN and None in cast(
         "tuple[object]", condition.value
@@ -68,6 +68,9 @@ def _over_distinct(
 ) -> Mask | None:
     """Return one bool per distinct string."""
     distinct = column.distinct
+    if _folded_part(operator, condition) is not None:
+        not_ascii = (distinct.str.len_bytes() != distinct.str.len_chars()).to_numpy()
+        return _folded_text_mask(operator, condition, distinct, not_ascii)
     native = _native_text_mask(operator, condition, distinct)
     return _over_texts(operator, condition, distinct, timeout_seconds) if native is None else native
 
@@ -126,7 +129,7 @@ def _coded_mask(
     if ends is None:
         return None
     first, after_last = ends
-    codes = column.codes if selection is None else column.codes[selection]
+    codes = column.codes if selection is None else column.codes.take(selection)
     if after_last == first + 1:
         return np.equal(codes, first)
     if after_last <= first:
@@ -145,7 +148,7 @@ def _coded_in_mask(
         return None
     texts = cast("tuple[str, ...]", condition.value)
     found = {column.code_of(text) for text in texts} - {None}
-    codes = column.codes if selection is None else column.codes[selection]
+    codes = column.codes if selection is None else column.codes.take(selection)
     return among(codes, sorted(cast("set[int]", found)))
 
 
@@ -174,20 +177,34 @@ def _native_string_mask(
 ) -> Mask | None:
     """Return what Polars tells exactly and by itself of some rows, None for the rest."""
     series = column.series if selection is None else column.series.gather(selection)
-    operand = condition.value
-    if condition.case_sensitive or operator is QueryOperator.REGEX:
+    if _folded_part(operator, condition) is None:
         return _native_text_mask(operator, condition, series)
-    if not isinstance(operand, str) or operator not in _FOLDED_PATTERNS:
+    unlike = column.unlike_ascii
+    if unlike is not None and selection is not None:
+        unlike = unlike[selection]
+    return _folded_text_mask(operator, condition, series, unlike)
+
+
+def _folded_part(operator: QueryOperator, condition: QueryFilter) -> str | None:
+    """Return the text to look for in any case, None where Polars cannot do that."""
+    operand = condition.value
+    if condition.case_sensitive or operator not in _FOLDED_PATTERNS or not isinstance(operand, str):
         return None
     part = operand.casefold()
-    if not part.isascii():
-        return None
-    mask = _filled(series.str.contains(_FOLDED_PATTERNS[operator].format(re.escape(part))))
-    unlike = column.unlike_ascii
-    if unlike is None:
+    return part if part.isascii() else None
+
+
+def _folded_text_mask(
+    operator: QueryOperator, condition: QueryFilter, series: pl.Series, unlike: Mask | None
+) -> Mask:
+    """Return where strings match in any case; those that fold unlike ASCII are left to Python."""
+    part = _folded_part(operator, condition)
+    pattern = _FOLDED_PATTERNS[operator].format(re.escape(cast("str", part)))
+    mask = _filled(series.str.contains(pattern))
+    places = None if unlike is None else np.flatnonzero(unlike)
+    if places is None or not len(places):
         return mask
-    places = np.flatnonzero(unlike if selection is None else unlike[selection])
-    test = plain_test(operator, operand, _TEXTS, case_sensitive=False)
+    test = plain_test(operator, condition.value, _TEXTS, case_sensitive=False)
     texts = series.gather(places).to_list()
     mask = mask.copy()  # what Polars gives out is not ours to write
     mask[places] = np.fromiter(map(test, texts), dtype=np.bool_, count=len(texts))
