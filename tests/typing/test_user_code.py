@@ -18,3 +18,4 @@ async def test_what_a_user_writes_runs(tmp_path: Path) -> None:
     assert await user_code.awaited(engine, target) == 2
     assert target.read_text().splitlines() == ["name,age", "Ann,41", "Bo,17"]
     assert user_code.noted(tmp_path / ".coordination" / "status.json").set_aside is None
+    assert await user_code.exported(engine, tmp_path) == 5

@@ -12,11 +12,14 @@ from blackcore.minimal.query_engine import (
     CacheManager,
     CacheWarmer,
     CostBasedOptimizer,
+    CsvOptions,
     DataLoader,
     EngineSettings,
     Explanation,
+    ExportProgress,
     FilterGroup,
     FullTextSearch,
+    JsonOptions,
     MemoryCache,
     OptimizedQuery,
     QueryEngine,
@@ -32,6 +35,7 @@ from blackcore.minimal.query_engine import (
     SearchConfig,
     SortField,
     StatusUpdate,
+    StreamingExporter,
     StructuredQuery,
     TextSearchEngine,
     field,
@@ -156,4 +160,18 @@ async def awaited(engine: QueryEngine, path: Path) -> int:
     written = await engine.query("people").export(path)
     assert_type(written, int)
     assert_type(engine.export_sync(engine.query("people"), path), int)
+    return written
+
+
+async def exported(engine: QueryEngine, folder: Path) -> int:
+    heard: list[ExportProgress] = []
+    exporter = StreamingExporter(on_progress=heard.append)
+    people = engine.query("people")
+    csv = CsvOptions(delimiter=";", escape_formulas=True)
+    written = await exporter.export_csv_async(people, folder / "a.csv", 500, options=csv)
+    assert_type(written, int)
+    written += exporter.export_json([{"n": 1}], folder / "b.json", options=JsonOptions(indent=True))
+    written += exporter.export(people.run(), folder / "c.jsonl.gz", on_exists="error")
+    async for block in exporter.stream_csv(({"n": n} for n in range(3)), compression="gzip"):
+        assert_type(block, bytes)
     return written
