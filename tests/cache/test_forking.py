@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +22,10 @@ LIFE_SECONDS = 30
 
 def in_child(work: Callable[[], None]) -> None:
     """Run `work` in a forked child; fail where it fails or does not end."""
+    tracer = sys.gettrace()
+    # A lock of the tool that measures coverage, held by another thread now, would never be free
+    # again in the child.
+    sys.settrace(None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is the point
         child = os.fork()
@@ -34,6 +39,7 @@ def in_child(work: Callable[[], None]) -> None:
             code = 0
         finally:
             os._exit(code)
+    sys.settrace(tracer)
     _, status = os.waitpid(child, 0)
     assert status == 0, "the child failed or hung"
 

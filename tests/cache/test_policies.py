@@ -212,6 +212,16 @@ def test_gdsf_clears_what_departed_entries_left_in_its_queues() -> None:
     assert not any(each.keys.keys for each in policy._classes.values())
 
 
+def test_gdsf_finds_a_class_again_that_it_emptied_a_moment_ago() -> None:
+    policy = GdsfPolicy(RLock(), 3, None)
+    policy.add("dear", "v", Terms(0.0, 1.0, 1, cost_seconds=1.0))
+    policy.add("cheap", "v", Terms(0.0, 1.0, 1, cost_seconds=2**-10))
+    victims = policy.add("as cheap", "v", Terms(0.0, 1.0, 3, cost_seconds=3 * 2**-10))
+    assert [key for key, _ in victims] == ["cheap", "dear"]
+    victims = policy.add("next", "v", Terms(0.0, 1.0, 1, cost_seconds=1.0))
+    assert [key for key, _ in victims] == ["as cheap"]
+
+
 @pytest.mark.parametrize("cost", [5e-324, 1.7e308])
 def test_gdsf_takes_costs_that_are_next_to_nothing_or_to_infinity(cost: float) -> None:
     policy = GdsfPolicy(RLock(), 5, None)

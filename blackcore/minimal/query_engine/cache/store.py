@@ -41,6 +41,9 @@ class EntryStore:
 
     What the garbage collector finalizes in the middle of a change, on its thread, may use the cache
     too: a change that comes then has to wait, and is made right after the one it came into.
+
+    A change that is broken off, by an interrupt or by a key that fails to compare, may have been
+    made or not, or in part; what is held is in order either way.
     """
 
     def __init__(
@@ -127,6 +130,9 @@ class EntryStore:
                         self.tags.add(key, tags)
                     if terms.stale_until < self._earliest_end:  # noqa: PLR1730 - min() is a call
                         self._earliest_end = terms.stale_until
+            except BaseException:
+                self._put_right()
+                raise
             finally:
                 self._is_changing = False
         if left:
@@ -166,6 +172,9 @@ class EntryStore:
             self._is_changing = True
             try:
                 change(left)
+            except BaseException:
+                self._put_right()
+                raise
             finally:
                 self._is_changing = False
         self._tell(left)
@@ -178,6 +187,13 @@ class EntryStore:
             waiting, self._waiting = self._waiting, []
         for change in waiting:
             change()
+
+    def _put_right(self) -> None:
+        """Bring order, sums and tags into step with the entries: a change was broken off."""
+        self.policy.put_right()
+        self.tags.clear()
+        for key, entry in self.policy.held():
+            self.tags.add(key, entry.terms.tags)
 
     def _remove(self, key: Hashable, left: _Left) -> None:
         entry = self.entries.get(key)

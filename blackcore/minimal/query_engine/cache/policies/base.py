@@ -110,6 +110,16 @@ class EvictionPolicy(ABC, Generic[E]):
         self.used_bytes = 0
         return gone
 
+    def put_right(self) -> None:
+        """Bring the order and the sum into step with the entries, after something broke off."""
+        held = self.held()
+        self.used_bytes = sum(entry.terms.weight_bytes for _, entry in held)
+        self._order_anew(held)
+
+    @abstractmethod
+    def _order_anew(self, held: Iterable[tuple[Hashable, E]]) -> None:
+        """Make the order of these entries, near enough as it was."""
+
     @abstractmethod
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return up to `limit` keys, near enough those that would go first; some may have left."""

@@ -94,6 +94,11 @@ class GdsfPolicy(EvictionPolicy[GdsfEntry]):
         self._gain = 0.0
         self._gain_class = GainClass(0.0)
 
+    def _order_anew(self, held: Iterable[tuple[Hashable, GdsfEntry]]) -> None:
+        self._classes, self._heads, self._gain = {}, [], 0.0
+        for key, entry in held:
+            self._queue(key, entry)
+
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return the oldest keys of the classes whose oldest key has the least priority."""
         queues = (self._classes[gain_class].keys for _, gain_class in sorted(self._heads))

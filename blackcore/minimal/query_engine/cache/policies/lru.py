@@ -89,5 +89,8 @@ class LruPolicy(EvictionPolicy[Entry]):
     def _rejoin(self, key: Hashable, old: Entry, value: object, terms: Terms) -> Entry:  # noqa: ARG002 - last already
         return Entry(value, terms)
 
+    def _order_anew(self, held: Iterable[tuple[Hashable, Entry]]) -> None:
+        """Do nothing: the entries are the order."""
+
     def _forget(self) -> None:
         self.has_plain_keys = True

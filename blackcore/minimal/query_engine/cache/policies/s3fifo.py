@@ -74,6 +74,22 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
         self._ghosts: dict[int, None] = {}
         self._has_evicted = False
 
+    def _order_anew(self, held: Iterable[tuple[Hashable, S3Entry]]) -> None:
+        ghosts, has_evicted = self._ghosts, self._has_evicted
+        self._forget()
+        self._ghosts, self._has_evicted = ghosts, has_evicted
+        for key, entry in held:
+            self._line_up(key, entry)
+
+    def _line_up(self, key: Hashable, entry: S3Entry) -> None:
+        """Put a key in the queue that its entry names."""
+        if entry.place & _IN_MAIN:
+            self._main.append(key)
+        else:
+            self._small.append(key)
+            self._small_entries += 1
+            self._small_bytes += entry.terms.weight_bytes
+
     def next_in_line(self, limit: int) -> Iterable[Hashable]:
         """Return the oldest keys of both queues."""
         return self._small.oldest(limit // 2) + self._main.oldest(limit // 2)
@@ -123,14 +139,8 @@ class S3FifoPolicy(EvictionPolicy[S3Entry]):
 
     def _rejoin(self, key: Hashable, old: S3Entry, value: object, terms: Terms) -> S3Entry:
         entry = S3Entry(value, terms)
-        queue_bit = old.place & _IN_MAIN
-        entry.settle(old.frequency(), queue_bit)
-        if queue_bit:
-            self._main.append(key)
-        else:
-            self._small.append(key)
-            self._small_entries += 1
-            self._small_bytes += terms.weight_bytes
+        entry.settle(old.frequency(), old.place & _IN_MAIN)
+        self._line_up(key, entry)
         return entry
 
     def _make_room(self, weight_bytes: int, new_entries: int) -> list[tuple[Hashable, S3Entry]]:
