@@ -86,13 +86,14 @@ class ColumnFilters:
 
         The plan estimated how many they would be; what it chose for that is corrected here.
         """
-        if stage.way in (Way.ROWS, Way.COLUMN):
-            return stage.way is Way.COLUMN
-        if first:
-            return True
-        part = _DISTINCT_FRACTION if stage.way is Way.DISTINCT else _SURVIVORS_FRACTION
+        if stage.way is Way.ROWS or first:
+            return stage.way is not Way.ROWS
         if self._is_cheap(stage.condition):
             part = _CHEAP_FRACTION
+        elif stage.way is Way.COLUMN:
+            return True
+        else:
+            part = _DISTINCT_FRACTION if stage.way is Way.DISTINCT else _SURVIVORS_FRACTION
         return left * part > len(self.records)
 
     def _is_whole(self, member: Condition, way: Way, *, first: bool) -> bool:
