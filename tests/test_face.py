@@ -96,6 +96,7 @@ NAMES = [
     "StatusUpdate",
     "StreamingExporter",
     "StructuredQuery",
+    "TableStatistics",
     "TaggedCacheManager",
     "TantivySearch",
     "TextSearchEngine",
@@ -104,6 +105,7 @@ NAMES = [
     "VersionedDataLoader",
     "WarmingSettings",
     "cached",
+    "calibrate",
     "field",
     "update_agent_status",
 ]

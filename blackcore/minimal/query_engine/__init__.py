@@ -66,6 +66,8 @@ if TYPE_CHECKING:
         QueryCost,
         QueryOptimizer,
         QueryStatistics,
+        TableStatistics,
+        calibrate,
     )
     from .optimization.profiler import QueryPerformanceProfile, QueryProfiler
     from .optimization.profiling import ExecutionProfile, SlowQuery, SlowQueryLog
@@ -177,6 +179,7 @@ __all__ = [
     "StatusUpdate",
     "StreamingExporter",
     "StructuredQuery",
+    "TableStatistics",
     "TaggedCacheManager",
     "TantivySearch",
     "TextSearchEngine",
@@ -185,6 +188,7 @@ __all__ = [
     "VersionedDataLoader",
     "WarmingSettings",
     "cached",
+    "calibrate",
     "field",
     "update_agent_status",
 ]
@@ -264,6 +268,8 @@ _HOMES = {
         "QueryCost",
         "QueryOptimizer",
         "QueryStatistics",
+        "TableStatistics",
+        "calibrate",
     ),
     "optimization.profiler": (
         "QueryPerformanceProfile",
