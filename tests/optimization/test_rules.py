@@ -386,3 +386,39 @@ def test_constants_decide_or_disappear() -> None:
     assert rewritten([FilterGroup("or", [a, EVERYTHING])], RuleContext())[0] == ()
     assert rewritten([FilterGroup("and", [a, NOTHING])], RuleContext())[0] == (NOTHING,)
     assert rewritten([FilterGroup("or", [a, NOTHING], negate=True)], RuleContext())[0] == (~a,)
+
+
+TEXTS = RuleContext(texts=frozenset({"t"}), single_valued=frozenset({"t"}))
+A, B, C = filters(("a", "eq", 1), ("b", "gt", 2), ("c", "contains", "x"))
+FIRED_BY: dict[str, list[Condition]] = {
+    "push_negation_down": [FilterGroup("or", [A, B], negate=True)],
+    "flatten_groups": [FilterGroup("and", [A, FilterGroup("and", [B, C])])],
+    "fold_case_once": [QueryFilter("c", "contains", "X", False)],
+    "simplify_operators": filters(("a", "in", [1])),
+    "search_literals_plainly": filters(("t", "regex", "x")),
+    "search_prefixes": filters(("t", "regex", "^x")),
+    "fold_constants": [FilterGroup("or", [A, EVERYTHING])],
+    "drop_duplicates": [FilterGroup("or", [B, B])],
+    "drop_complements": [FilterGroup("or", [A, ~A])],
+    "pull_common_factors": [FilterGroup("or", [A & B, A & C])],
+    "join_equalities": [FilterGroup("or", filters(("a", "eq", 1), ("a", "eq", 3)))],
+    "merge_conjuncts": filters(("a", "gt", 0), ("a", "gt", 1)),
+}
+RULE_ROWS: list[dict[str, Any]] = [
+    {"a": a, "b": b, "c": c, "t": t}
+    for a in (None, 0, 1, 3, "1")
+    for b, c, t in ((None, None, None), (3, "xX", "x"), (1, "y", "yx"), (3.5, ["x"], "xy"))
+]
+
+
+@pytest.mark.parametrize("rule", CONDITION_RULES, ids=lambda rule: str(rule.__name__))
+def test_each_rule_fires_where_it_is_meant_to_and_not_where_it_is_switched_off(rule: Any) -> None:
+    name = rule.__name__
+    given_conditions = FIRED_BY[name]
+    changed, fired = rewritten(given_conditions, TEXTS)
+    assert name in {each.name for each in fired}
+    without, others = rewritten(given_conditions, TEXTS, switched_off=frozenset({name}))
+    assert name not in {each.name for each in others}
+    expected = found(FilterGroup("and", given_conditions), RULE_ROWS)
+    assert found(FilterGroup("and", changed), RULE_ROWS) == expected
+    assert found(FilterGroup("and", without), RULE_ROWS) == expected

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 
 from blackcore.minimal.query_engine import FilterGroup, QueryFilter, field
-from blackcore.minimal.query_engine.data import Records
+from blackcore.minimal.query_engine.data import Records, StringColumn
 from blackcore.minimal.query_engine.optimization import TableStatistics, gather
 from blackcore.minimal.query_engine.optimization.selectivity import (
     UNKNOWN_SELECTIVITY,
+    backed_off,
     selectivity,
 )
 from blackcore.minimal.query_engine.query import Condition, QueryOperator, condition_fields, matches
@@ -89,6 +90,69 @@ def test_an_estimate_is_near_the_truth(flights: Records, condition: Condition) -
     truth = sum(matches(condition, row) for row in looked_at) / len(looked_at)
     estimate = selectivity(condition, gather(flights, condition_fields(condition)))
     assert estimate == pytest.approx(truth, abs=FAR_OFF.get(str(condition), 0.07))
+
+
+@pytest.mark.parametrize("coded", [False, True], ids=["from a sample", "from codes"])
+@pytest.mark.parametrize(
+    ("condition", "times"),
+    [
+        (field("tailnum").fuzzy("N123A", threshold=0.9), 6),
+        (field("tailnum").fuzzy("N123A", threshold=0.8), 2),
+        (field("tailnum").fuzzy("n123a", threshold=0.7, case_sensitive=False), 1.5),
+        (field("tailnum").regex("^N1.7C$"), 2),
+        (field("tailnum") == "N123A", 3),
+        (field("carrier").fuzzy("HA"), 3),
+    ],
+    ids=str,
+)
+def test_rare_texts_are_not_far_off(
+    flights: Records, condition: QueryFilter, times: float, coded: bool
+) -> None:
+    if coded:
+        column = flights.column(condition.field)
+        assert isinstance(column, StringColumn)
+        assert len(column.codes) == len(flights)
+        times = min(times, 1.5)
+    truth = sum(matches(condition, row) for row in flights.rows)
+    estimate = len(flights) * selectivity(condition, gather(flights, [condition.field]))
+    assert 1 / times <= max(estimate, 1) / max(truth, 1) <= times
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [field("distance") > 1_400, field("distance") < 1_500],
+        [field("distance") >= 1_400, field("distance") <= 1_400],
+        [field("distance").between(100, 2_000), field("distance") > 1_900],
+        [field("carrier") != "UA", field("carrier") != "AA"],
+        [field("carrier").not_in(["UA", "AA"]), field("carrier").is_not_null()],
+        [field("delay").is_not_null(), field("delay") > 0],
+        [field("tailnum") >= "N2", field("tailnum") < "N21"],
+    ],
+    ids=lambda members: " and ".join(map(str, members)),
+)
+def test_conditions_on_one_field_are_estimated_together(
+    flights: Records, members: list[QueryFilter]
+) -> None:
+    both = FilterGroup("and", members)
+    truth = sum(matches(both, row) for row in flights.rows) / len(flights)
+    estimate = selectivity(both, gather(flights, [members[0].field]))
+    assert estimate == pytest.approx(truth, abs=0.03)
+    opposite = selectivity(~both, gather(flights, [members[0].field]))
+    assert opposite == pytest.approx(1 - estimate)
+
+
+def test_fields_together_leave_less_than_the_best_of_them_and_more_than_if_independent(
+    flights: Records,
+) -> None:
+    one, other = field("carrier") == "UA", field("distance") > 2_000
+    statistics = gather(flights, ["carrier", "distance"])
+    alone = [selectivity(each, statistics) for each in (one, other)]
+    both = selectivity(one & other, statistics)
+    assert alone[0] * alone[1] < both < min(alone)
+    either = selectivity(one | other, statistics)
+    assert max(alone) < either < sum(alone)
+    assert backed_off([]) == 1.0
 
 
 def test_every_operator_is_estimated() -> None:

@@ -118,18 +118,25 @@ def _on_one_field(
         return backed_off(fractions)
     interval = _Interval()
     excluded: list[float] = []
+    nulls = 0.0
     others: list[float] = []
     for condition, fraction in zip(filters, fractions, strict=True):
         if condition.operator in RANGES and interval.narrow(condition):
             continue
         if COMPLEMENT_OF.get(condition.operator) in _VALUE_OPERATORS and condition.case_sensitive:
-            excluded.append(1.0 - fraction)
+            if condition.operator is QueryOperator.IS_NOT_NULL:
+                nulls = 1.0 - fraction
+            else:
+                excluded.append(1.0 - fraction)
         else:
             others.append(fraction)
     kept = 1.0 if interval.is_open else interval.fraction(known)
-    if excluded:
-        # values outside of the interval would not have been in it anyway
-        kept -= sum(excluded) * (1.0 if interval.is_open else kept)
+    if excluded and interval.is_open:
+        kept -= sum(excluded)
+    elif excluded:
+        kept -= sum(excluded) * kept  # in proportion: some of them are outside of the interval
+    if interval.is_open and not others:
+        kept -= nulls  # what has a bound, or a text, is not null anyway
     margin = 0.5 / known.sampled_rows
     kept = min(1.0, max(margin, kept))
     return backed_off([kept, *others]) if others else min(kept, *fractions)
