@@ -317,8 +317,8 @@ def main() -> None:
 
 ROUNDS = 8
 WEIGHTS = {
-    "ask": 700,
-    "ask_anew": 30,
+    "ask": 600,
+    "ask_anew": 130,
     "search": 10,
     "explain": 10,
     "ask_together": 1,
