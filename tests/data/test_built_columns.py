@@ -94,6 +94,7 @@ def test_parts_are_the_rows_in_order_and_no_longer_than_asked() -> None:
         ([{"a": 1, "b": 2}, {"b": 2, "a": 1}], "keys in another order"),
         ([{"a": 1, 5: 2}], "a key that is no string"),
         ([{"": 1}], "a column without a name"),
+        ([{"a\0b": 1}], "a name that ends early in C"),
         ([{}], "no fields"),
         ([], "no rows"),
     ],

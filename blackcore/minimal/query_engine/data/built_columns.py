@@ -99,14 +99,22 @@ def result_columns(
     made = records.columns
     columns: dict[str, Column] = {}
     for name in names:
-        # a reader of Arrow streams may make a name up for one that is empty
-        column = made.get(name) if name and isinstance(name, str) else None
+        column = made.get(name) if _is_a_name_in_arrow(name) else None
         if column is None or not _is_exact(records, name, column, select is not None):
             return None
         columns[name] = column
     if not columns or (select is None and not _keys_are_shared(records)):
         return None
     return ResultColumns(columns, ids)
+
+
+def _is_a_name_in_arrow(key: object) -> bool:
+    """Return whether a key can name a column of an Arrow stream.
+
+    For an empty name its reader may make one up; one with a NUL, which ends it in C, aborts the
+    process in Polars.
+    """
+    return isinstance(key, str) and key != "" and "\0" not in key
 
 
 def _first_keys(records: Records) -> tuple[str, ...]:

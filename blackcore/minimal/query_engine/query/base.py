@@ -38,8 +38,6 @@ class QueryModel(BaseModel):
             self.__pydantic_validator__.validate_python(values, self_instance=self)
         except ValidationError as error:
             raise _ours(error) from error
-        except RecursionError as error:
-            raise too_deep() from error
 
     @classmethod
     def model_validate(cls, obj: object, **options: object) -> Self:
@@ -52,8 +50,6 @@ class QueryModel(BaseModel):
             return super().model_validate(obj, **options)  # type: ignore[arg-type]  # as above
         except ValidationError as error:
             raise _ours(error) from error
-        except RecursionError as error:
-            raise too_deep() from error
 
     @classmethod
     def model_validate_json(cls, json_data: str | bytes, **options: object) -> Self:  # type: ignore[override]  # pydantic's keywords pass through
@@ -126,8 +122,6 @@ def _ours(error: ValidationError) -> QueryEngineError:
     cause = first.get("ctx", {}).get("error")
     if isinstance(cause, QueryEngineError):
         return cause
-    if first["type"] == "recursion_loop":
-        return too_deep()
     where = ".".join(str(part) for part in first["loc"]) or error.title
     given = "missing" if first["type"] == "missing" else shown_value(first["input"])
     return QueryError(f"{error.title}: {where} is {given}; {first['msg']}")
