@@ -17,7 +17,7 @@ from blackcore.minimal.query_engine import (
     field,
 )
 from blackcore.minimal.query_engine.data import Records
-from blackcore.minimal.query_engine.optimization import OptimizedQuery, gather
+from blackcore.minimal.query_engine.optimization import OptimizedQuery, TableStatistics, gather
 from blackcore.minimal.query_engine.optimization.query_optimizer import needed_fields
 
 FILTERS = [field("distance") > 500, field("distance") < 900, field("carrier").is_in(["HA"])]
@@ -120,6 +120,16 @@ def test_no_version_is_held_in_memory_by_what_was_planned_for_it() -> None:
     del records
     gc.collect()
     assert known() is None
+
+
+def test_what_was_proven_of_a_version_that_is_gone_holds_for_nobody_else() -> None:
+    optimizer = CostBasedOptimizer()
+    records = Records("flights", [{"a": "xy"}])
+    assert planned(optimizer, records, [field("a").regex("^x")]).rules_fired
+    del records
+    gc.collect()
+    query = StructuredQuery(database="flights", filters=[field("a").regex("^x")])
+    assert not optimizer.optimize_query(query, TableStatistics("flights", 1)).rules_fired
 
 
 def test_fewer_rows_are_other_statistics(flights: Records) -> None:

@@ -55,6 +55,8 @@ class _Field(NamedTuple):
     def is_same_in(self, statistics: QueryStatistics) -> bool:
         """Return whether nothing else is known of it now."""
         known = None if self.statistics is None else self.statistics()
+        if known is None and self.statistics is not None:
+            return False  # they went with their version
         return (
             statistics.fields.get(self.path) is known
             and statistics.columns.get(self.path) == self.column
