@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import given
 
 from blackcore.minimal.query_engine.data import Records
-from blackcore.minimal.query_engine.execution import Executor
+from blackcore.minimal.query_engine.execution import Executor, column_filters
 from blackcore.minimal.query_engine.optimization import (
     CostBasedOptimizer,
     ExecutionPlan,
@@ -67,3 +68,18 @@ def test_every_way_forced_on_every_stage_answers_like_the_evaluator(question: Qu
     for way in Way:
         stages = tuple(replace(stage, way=way) for stage in plan.filter_stages)
         assert_answers(replace(plan, filter_stages=stages), records, query)
+
+
+@AGREEMENT
+@given(questions())
+def test_survivors_picked_from_a_mask_at_once_answer_like_the_evaluator(
+    question: Question,
+) -> None:
+    rows, query = question
+    records = Records("db", rows)
+    plan = plan_of(query, records, COLUMNS)
+    names = ("_CHEAP_FRACTION", "_SURVIVORS_FRACTION", "_DISTINCT_FRACTION")
+    with patch.multiple(column_filters, **dict.fromkeys(names, 1)):
+        for way in (Way.COLUMN, Way.SURVIVORS, Way.DISTINCT):
+            stages = tuple(replace(stage, way=way) for stage in plan.filter_stages)
+            assert_answers(replace(plan, filter_stages=stages), records, query)
