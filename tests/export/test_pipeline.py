@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from blackcore.minimal.query_engine.export import StreamingExporter
+from blackcore.minimal.query_engine.export.formats import options_for, text_of
 from blackcore.minimal.query_engine.export.pipeline import Handoff, Stopped
+from blackcore.minimal.query_engine.export.progress import Tally
 from blackcore.minimal.query_engine.settings import ExportSettings
 
 if TYPE_CHECKING:
@@ -339,3 +341,27 @@ async def test_fault_of_the_source_is_raised_once_and_not_logged(
     with pytest.raises(LookupError, match="gone"):
         await exporter.export_csv_async(rows(), tmp_path / "a.csv")
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("format_name", ["csv", "json", "jsonl"])
+def test_slices_that_take_long_are_written_with_pauses_within(format_name: Any) -> None:
+    def pauses(value: Any) -> int:
+        slices = [[{"n": n, "v": value, "t": 'q"' if value else "t"} for n in range(1_000)]]
+        paused: list[None] = []
+        text = text_of(
+            slices,
+            format_name,
+            options_for(format_name, None),
+            Tally(),
+            ExportSettings(),
+            lambda: paused.append(None),
+            columns=("n", "v", "t"),
+        )
+        assert (
+            len(b"".join(text).splitlines())
+            == {"csv": 1_001, "json": 1, "jsonl": 1_000}[format_name]
+        )
+        return len(paused)
+
+    assert pauses(None) == 1
+    assert pauses({2**70: "\ud800"}) >= 5

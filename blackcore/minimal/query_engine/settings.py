@@ -151,7 +151,7 @@ class ExportSettings:
     """The same bound in bytes, as estimated: rows of large values are gathered fewer at a time."""
     slice_rows: int = 2_000
     """Rows formatted at a time."""
-    shared_slice_rows: int = 500
+    shared_slice_rows: int = 1_000
     """The same beside an event loop, which cannot run while a slice is formatted."""
     block_bytes: int = 64 * 1024
     """Formatted text is handed on in blocks of at least so many bytes."""

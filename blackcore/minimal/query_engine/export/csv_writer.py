@@ -10,7 +10,7 @@ from .csv_columns import Cells, Projection, look_ahead
 from .csv_fast import SliceEditor
 from .csv_lines import LineWriter
 from .json_values import key_text
-from .pipeline import no_pause, paused
+from .pipeline import CAREFUL_ROWS, no_pause, paused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
@@ -38,7 +38,8 @@ def csv_text(
     r"""Yield CSV in pieces of whole lines.
 
     The columns are those of the options, else ``columns``, else those of the first chunk of rows,
-    before each slice of which there is a ``pause`` when it comes to be written.
+    before each slice of which there is a ``pause`` when it comes to be written, as there is within
+    slices that take long.
 
     Raises:
         ExportValueError: a row that does not fit; the message names row, field and type.
@@ -57,7 +58,7 @@ def csv_text(
         ahead, columns = look_ahead(slices, options.flatten, settings)
         slices = chain(paused(ahead, pause), slices)
     projection = Projection(columns, options, tally, found=found)
-    table = CsvTable(columns, options)
+    table = CsvTable(columns, options, pause)
 
     def encode(rows: Slice) -> bytes:
         return table.lines(projection.tuples(rows, tally.rows), tally.rows)
@@ -68,8 +69,11 @@ def csv_text(
 class CsvTable:
     """The text of one CSV file whose columns are known. One instance belongs to one export."""
 
-    def __init__(self, columns: Sequence[str], options: CsvOptions) -> None:
+    def __init__(
+        self, columns: Sequence[str], options: CsvOptions, pause: Callable[[], None]
+    ) -> None:
         self._titles = _titles(columns, options)
+        self._pause = pause
         self._options = options
         self._any = LineWriter(options, self._titles)
         self._fast = SliceEditor(options, len(columns))
@@ -81,7 +85,15 @@ class CsvTable:
             ExportValueError: a value has no text.
         """
         fast = self._fast.lines(rows) if self._fast.usable else None
-        return self._any.lines(rows, done_rows) if fast is None else fast
+        return self._carefully(rows, done_rows) if fast is None else fast
+
+    def _carefully(self, rows: Sequence[Cells], done_rows: int) -> bytes:
+        lines: list[bytes] = []
+        for start in range(0, len(rows), CAREFUL_ROWS):
+            if start:
+                self._pause()
+            lines.append(self._any.lines(rows[start : start + CAREFUL_ROWS], done_rows + start))
+        return b"".join(lines)
 
     def text(
         self, pieces: Iterable[Piece], encode: Callable[[Piece], bytes], tally: Tally

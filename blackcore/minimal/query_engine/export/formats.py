@@ -93,7 +93,7 @@ def text_of(
 ) -> Iterator[Block]:
     """Yield the text of all rows in pieces of whole rows, counted by the tally.
 
-    There is a ``pause`` before each slice.
+    There is a ``pause`` before each slice, and within those that take long.
 
     Raises:
         ExportValueError: a row that the format cannot hold.
@@ -102,8 +102,8 @@ def text_of(
     if isinstance(options, CsvOptions):
         return csv_text(slices, options, tally, settings, columns=columns, pause=pause)
     if chosen == "jsonl":
-        return json_lines(slices, lines_encoder(options), options, tally)
-    return json_array(slices, array_encoder(options), options, tally)
+        return json_lines(slices, lines_encoder(options, pause), options, tally)
+    return json_array(slices, array_encoder(options, pause), options, tally)
 
 
 def text_of_columns(

@@ -139,7 +139,7 @@ def columns_csv(
         ExportValueError: a value has no text.
     """
     names = _chosen_columns(columns, options)
-    table = CsvTable(names, options)
+    table = CsvTable(names, options, pause)
     native = options.quoting == "minimal" and len(names) > 1
 
     def pieces() -> Iterator[pl.DataFrame | list[Cells]]:
@@ -240,7 +240,7 @@ def columns_json_array(
     Raises:
         ExportValueError: a value has no JSON.
     """
-    by_rows = array_encoder(options)
+    by_rows = array_encoder(options, pause)
 
     def encode(piece: pl.DataFrame | Slice, done_rows: int) -> Block:
         if isinstance(piece, pl.DataFrame):
@@ -263,7 +263,7 @@ def columns_json_lines(
     Raises:
         ExportValueError: a value has no JSON.
     """
-    by_rows = lines_encoder(options)
+    by_rows = lines_encoder(options, pause)
 
     def encode(piece: pl.DataFrame | Slice, done_rows: int) -> bytes:
         if isinstance(piece, pl.DataFrame):

@@ -11,6 +11,7 @@ import orjson
 
 from ..errors import ExportOptionError, ExportValueError
 from .json_values import EXACT, UnserializableError, ValuePolicy, exact_value, first_non_finite
+from .pipeline import CAREFUL_ROWS, no_pause
 
 if TYPE_CHECKING:
     from .atomic_file import Block
@@ -100,8 +101,13 @@ def _policy(options: JsonOptions) -> ValuePolicy:
     return ValuePolicy(decimals=options.decimals, non_finite=options.non_finite)
 
 
-def array_encoder(options: JsonOptions) -> ArrayEncoder[Slice]:
-    """Return a function from rows to their JSON, without the brackets around them."""
+def array_encoder(
+    options: JsonOptions, pause: Callable[[], None] = no_pause
+) -> ArrayEncoder[Slice]:
+    """Return a function from rows to their JSON, without the brackets around them.
+
+    It calls ``pause`` now and then where it takes long.
+    """
     policy = _policy(options)
     hook = policy.hook()
     flags = EXACT
@@ -113,7 +119,7 @@ def array_encoder(options: JsonOptions) -> ArrayEncoder[Slice]:
         try:
             text = orjson.dumps(rows, default=hook, option=flags)
         except _REFUSALS:
-            text = orjson.dumps(_exact_rows(rows, done_rows, policy), option=flags)
+            text = orjson.dumps(_exact_rows(rows, done_rows, policy, pause), option=flags)
         else:
             if policy.non_finite == "error" and b"null" in text:
                 _refuse_non_finite(rows, done_rows)
@@ -155,8 +161,10 @@ def json_lines(
         yield end
 
 
-def lines_encoder(options: JsonOptions) -> LinesEncoder[Slice]:
-    """Return a function from rows to their lines."""
+def lines_encoder(
+    options: JsonOptions, pause: Callable[[], None] = no_pause
+) -> LinesEncoder[Slice]:
+    """Return a function from rows to their lines; it calls ``pause`` where it takes long."""
     policy = _policy(options)
     flags = EXACT | orjson.OPT_APPEND_NEWLINE | (orjson.OPT_SORT_KEYS if options.sort_keys else 0)
     fast = _fast_lines(options, policy)
@@ -165,7 +173,7 @@ def lines_encoder(options: JsonOptions) -> LinesEncoder[Slice]:
         try:
             text = fast(rows)
         except _REFUSALS:
-            exact = _exact_rows(rows, done_rows, policy)
+            exact = _exact_rows(rows, done_rows, policy, pause)
             return b"".join([orjson.dumps(row, option=flags) for row in exact])
         if policy.non_finite == "error" and b"null" in text:
             _refuse_non_finite(rows, done_rows)
@@ -184,7 +192,9 @@ def _fast_lines(options: JsonOptions, policy: ValuePolicy) -> Callable[[Slice], 
     return msgspec.json.Encoder(enc_hook=hook).encode_lines
 
 
-def _exact_rows(rows: Slice, done_rows: int, policy: ValuePolicy) -> Sequence[object]:
+def _exact_rows(
+    rows: Slice, done_rows: int, policy: ValuePolicy, pause: Callable[[], None]
+) -> Sequence[object]:
     """Return the rows as orjson takes them.
 
     Raises:
@@ -192,6 +202,8 @@ def _exact_rows(rows: Slice, done_rows: int, policy: ValuePolicy) -> Sequence[ob
     """
     exact: list[object] = []
     for row in rows:
+        if len(exact) % CAREFUL_ROWS == CAREFUL_ROWS - 1:
+            pause()
         try:
             exact.append(exact_value(row, policy))
         except UnserializableError as error:

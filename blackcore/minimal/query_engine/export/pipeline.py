@@ -37,6 +37,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+CAREFUL_ROWS = 200
+"""Rows between two pauses where each value is looked at: as long as a slice of the fast ways."""
 _WORK_SECONDS = 0.001
 _REST_SECONDS = 1e-6  # in truth some 60 microseconds: the system's timers are no finer
 
