@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -181,6 +183,63 @@ def test_a_computation_that_raises_raises_for_all_and_leaves_nothing_behind(
     assert gate.runs == 1
     assert "k" not in cache
     assert cache.get_or_compute("k", lambda: "next") == "next"
+
+
+class NoDataError(Exception):
+    """An error whose end can be watched."""
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """What is freed in a test is freed because nothing holds it, and not by a collection."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+def test_what_a_computation_raised_is_let_go_of_by_leader_and_waiter(cache: MemoryCache) -> None:
+    raised: list[weakref.ref[BaseException]] = []
+    entered, opened = threading.Event(), threading.Event()
+
+    def compute() -> str:
+        entered.set()
+        assert opened.wait(PATIENCE_SECONDS)
+        raise NoDataError
+
+    def ask() -> None:
+        try:
+            cache.get_or_compute("k", compute)
+        except NoDataError as error:
+            raised.append(weakref.ref(error))
+
+    leader, waiter = threading.Thread(target=ask), threading.Thread(target=ask)
+    leader.start()
+    assert entered.wait(PATIENCE_SECONDS)
+    waiter.start()
+    wait_until_waiting(cache, "k", 1)
+    opened.set()
+    leader.join()
+    waiter.join()
+    assert [each() for each in raised] == [None, None]
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_what_an_awaited_computation_raised_is_let_go_of(cache: MemoryCache) -> None:
+    raised: list[weakref.ref[BaseException]] = []
+
+    async def compute() -> str:
+        await asyncio.sleep(0)
+        raise NoDataError
+
+    async def ask() -> None:
+        try:
+            await cache.get_or_compute_async("k", compute)
+        except NoDataError as error:
+            raised.append(weakref.ref(error))
+
+    await asyncio.gather(ask(), ask())
+    assert [each() for each in raised] == [None, None]
 
 
 async def test_an_awaited_computation_that_raises_raises_for_all(cache: MemoryCache) -> None:

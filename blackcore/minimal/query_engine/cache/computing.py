@@ -44,6 +44,16 @@ class _Step:
     old: Entry | None = None
     """What can be served if the computation that is led fails."""
 
+    def outcome(self) -> object:
+        """Return what the flight came to, or raise it; the flight is let go of."""
+        flight = cast("Flight", self.flight)
+        # Or the error, its traceback, the frames in that and the flight would keep each other.
+        self.flight = None
+        try:
+            return flight.outcome()
+        finally:
+            del flight
+
 
 class ComputingCache(ABC):
     """The part of a cache that computes: single-flight, early refresh, stale-while-revalidate."""
@@ -97,7 +107,7 @@ class ComputingCache(ABC):
                 break
             step.flight.wait()
             if not step.flight.abandoned:
-                return cast("T", step.flight.outcome())
+                return cast("T", step.outcome())
             step = self._begin(recipe, is_retry=True)
         return cast("T", step.value)
 
@@ -123,7 +133,7 @@ class ComputingCache(ABC):
                 break
             await step.flight.wait_async()
             if not step.flight.abandoned:
-                return cast("T", step.flight.outcome())
+                return cast("T", step.outcome())
             step = self._begin(recipe, is_retry=True)
         return cast("T", step.value)
 
@@ -186,6 +196,10 @@ class ComputingCache(ABC):
             finally:
                 # Kept first: whoever finds the flight gone finds the value.
                 self._flights.land(flight, step.value)
+        finally:
+            # As in `_Step.outcome`.
+            step.flight = None
+            del flight
 
     @abstractmethod
     def _find(self, key: Hashable) -> Entry | None:

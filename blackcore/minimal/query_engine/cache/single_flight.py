@@ -84,9 +84,12 @@ class Flight:
 
     def outcome(self) -> object:
         """Return the value of a flight that is done, or raise what its computation raised."""
-        if self._error is not None:
+        if self._error is None:
+            return self._value
+        try:
             raise self._error
-        return self._value
+        finally:
+            del self  # the error's traceback holds this frame, and would so hold itself
 
     def wait(self) -> None:
         """Block this thread until there is an outcome.
