@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -80,7 +80,7 @@ class Engine:
         self,
         name: str,
         databases: Databases,
-        optimizer: QueryOptimizer | None = None,
+        optimizer: QueryOptimizer | Literal[False] | None = None,
         columns_max_bytes: int | None = None,
     ) -> None:
         self.name = name
@@ -216,6 +216,11 @@ def frames_of(databases: Databases) -> dict[str, pl.DataFrame]:
 def ours(databases: Databases) -> Engine:
     """Return our engine as it comes."""
     return Engine("ours", databases)
+
+
+def unoptimized(databases: Databases) -> Engine:
+    """Return our engine with `optimizer=False`: as written, row by row, then a sort of all."""
+    return Engine("no optimizer", databases, optimizer=False)
 
 
 def as_written(databases: Databases) -> Engine:
