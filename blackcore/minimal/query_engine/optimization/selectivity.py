@@ -22,7 +22,7 @@ from ..query import (
     holds,
 )
 from ..query.operators import COMPLEMENT_OF, ORDERINGS, fuzzy_operand
-from ..query.patterns import compile_pattern
+from ..query.patterns import Mask, compile_pattern
 from ..query.values import Kind, compare, kind_of
 from .logic import EQUALITIES, RANGES
 
@@ -251,9 +251,10 @@ def _contains_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
     if isinstance(operand, str) and known.kinds <= _TEXT_KINDS:
         names = known.tried_texts.names
         if condition.case_sensitive:
-            return _share(known, [operand in text for text in names])
+            return _share(known, np.array([operand in text for text in names], dtype=np.bool_))
         part = operand.casefold()
-        return _share(known, [part in text.casefold() for text in names])
+        held = [part in text.casefold() for text in names]
+        return _share(known, np.array(held, dtype=np.bool_))
     if condition.case_sensitive and isinstance(operand, str | int | float):
         having = known.member_fraction(operand)
         if having is not None:
@@ -325,30 +326,30 @@ def _text_fraction(
         )
         if not pattern.linear:
             return _UNTRIED_PATTERN
-        matched = pattern.search_each(names).tolist()
+        matched = pattern.search_series(known.tried_texts.series)
     if known.through_list:
-        return _rows_with_any(set(compress(names, matched)), known)
+        return _rows_with_any(set(compress(names, matched.tolist())), known)
     return _share(known, matched)
 
 
-def _share(known: FieldStatistics, matched: Sequence[bool]) -> float:
+def _share(known: FieldStatistics, matched: Mask) -> float:
     """Return the fraction of rows that have one of the tried texts that matched.
 
     Where none did but others were not tried, half a text of those is taken to match.
     """
     tried = known.tried_texts
-    if not any(matched) and tried.names and not tried.is_all:
+    if tried.names and not tried.is_all and not matched.any():
         return 0.5 * float(tried.fractions.sum()) / len(tried.names)
-    return float(tried.fractions[np.array(matched, dtype=np.bool_)].sum())
+    return float(tried.fractions[matched].sum())
 
 
-def _resembling(condition: QueryFilter, names: Sequence[str]) -> list[bool]:
+def _resembling(condition: QueryFilter, names: Sequence[str]) -> Mask:
     text, threshold = fuzzy_operand(condition.value)
     if not condition.case_sensitive:
         text, names = text.casefold(), [name.casefold() for name in names]
     least = threshold * 100
     ratios = process.cdist([text], names, scorer=fuzz.ratio, score_cutoff=least)[0]
-    return cast("list[bool]", (ratios >= least).tolist())
+    return cast("Mask", ratios >= least)
 
 
 def _rows_with_any(texts: set[str], known: FieldStatistics) -> float:

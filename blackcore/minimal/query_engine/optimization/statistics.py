@@ -13,12 +13,14 @@ from typing import Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
+from ..query.patterns import text_series
 from ..query.values import Kind, kind_of
 
 HISTOGRAM_BUCKETS = 100
 TRIED_TEXTS = 1_000
-"""Patterns are tried on so many distinct texts, or a few more."""
+"""Patterns are tried on so many distinct texts at most."""
 
 TRIED_CHARACTERS = 60_000
 """Of long texts fewer are tried, so that a pattern takes no longer over them."""
@@ -69,9 +71,10 @@ def _share_below(bound: OrderedValue, low: OrderedValue, high: OrderedValue) -> 
 
 
 class TriedTexts(NamedTuple):
-    """Distinct texts, the fraction of the rows each stands for, and whether there are no others."""
+    """Distinct texts, as a series too, the fraction of rows each stands for, and if all are there."""
 
-    names: tuple[str, ...]
+    names: list[str]
+    series: pl.Series
     fractions: npt.NDArray[np.float64]
     is_all: bool
 
@@ -227,16 +230,17 @@ class FieldStatistics:
     def tried_texts(self) -> TriedTexts:
         """The kept texts that patterns are tried on, evenly spread over all of them."""
         characters = len(self.texts) * self.average_length
-        stride = max(1, len(self.texts) // TRIED_TEXTS, int(characters / TRIED_CHARACTERS))
+        stride = max(1, -(-len(self.texts) // TRIED_TEXTS), int(characters / TRIED_CHARACTERS))
         tried = self.texts[::stride]
         total = sum(part for _, part in self.texts)
         if self.kinds <= _TEXT_KINDS:
             total = 1.0 - self.null_fraction
         parts = np.array([part for _, part in tried], dtype=np.float64)
         weight = float(parts.sum())
-        names = tuple(text for text, _ in tried)
+        names = [text for text, _ in tried]
         is_all = stride == 1 and self._has_all_texts
-        return TriedTexts(names, parts * (total / weight if weight else 0.0), is_all)
+        fractions = parts * (total / weight if weight else 0.0)
+        return TriedTexts(names, text_series(names), fractions, is_all)
 
     @cached_property
     def _common_by_key(self) -> dict[object, float]:
