@@ -71,7 +71,7 @@ def _share_below(bound: OrderedValue, low: OrderedValue, high: OrderedValue) -> 
 
 
 class TriedTexts(NamedTuple):
-    """Distinct texts, as a series too, the fraction of rows each stands for, and if all are there."""
+    """Distinct texts, a series of them, the fraction of rows that have each; all or some."""
 
     names: list[str]
     series: pl.Series
