@@ -104,6 +104,36 @@ def test_a_method_is_kept_per_object(make_cache: Make) -> None:
     assert Reader.read(first) == "a"
 
 
+def test_positional_arguments_are_never_taken_for_keywords(make_cache: Make) -> None:
+    @cached(make_cache(sizer=lambda _: 1))
+    def show(*args: object, **kwargs: object) -> str:
+        return f"{args} {kwargs}"
+
+    calls = [
+        ((1,), {"x": 2}),
+        (((1,), (("x", 2),)), {}),
+        ((1, ("x", 2)), {}),
+        ((1, "x", 2), {}),
+        (((1,),), {"x": 2}),
+    ]
+    assert [show(*args, **kwargs) for args, kwargs in calls] == [
+        f"{args} {kwargs}" for args, kwargs in calls
+    ]
+    assert show.cache_info() == CacheInfo(0, 5)
+
+
+def test_an_early_refresh_is_made_through_the_decorator_too(make_cache: Make, clock: Any) -> None:
+    @cached(make_cache(ttl_seconds=100, random=lambda: 0.9999), early_refresh=1.0)
+    def load() -> str:
+        clock.advance(20)
+        return f"loaded at {clock.now}"
+
+    first = load()
+    clock.advance(50)
+    assert load() != first
+    assert load.cache_info() == CacheInfo(0, 2)
+
+
 def test_a_key_function_says_which_calls_are_equal(make_cache: Make) -> None:
     @cached(make_cache(sizer=lambda _: 1), key=len)
     def count(rows: list[int]) -> int:
@@ -131,6 +161,12 @@ def test_what_a_function_raises_is_raised_and_not_kept(make_cache: Make) -> None
         with pytest.raises(ValueError, match="no data"):
             fail()
     assert fail.cache_info() == CacheInfo(0, 2)
+
+
+@pytest.mark.parametrize("option", ["ttl_seconds", "stale_seconds", "early_refresh"])
+def test_options_that_cannot_be_are_refused_when_decorating(make_cache: Make, option: str) -> None:
+    with pytest.raises(SettingsError, match=f"{option} is -1"):
+        cached(make_cache(), **{option: -1})
 
 
 def test_tags_that_cannot_be_are_refused_when_decorating(make_cache: Make) -> None:

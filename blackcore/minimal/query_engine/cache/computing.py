@@ -7,7 +7,7 @@ import math
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from .arguments import checked_not_negative, checked_positive, checked_tags
 from .single_flight import SingleFlight
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
+
+ABSENT: Final = object()
+"""What no cache holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,9 @@ class _Step:
 
 class ComputingCache(ABC):
     """The part of a cache that computes: single-flight, early refresh, stale-while-revalidate."""
+
+    get_hit: Callable[[Hashable, object], object]
+    """Returns the value of a fresh entry, its hit counted; the default, nothing counted, else."""
 
     def __init__(self, *, clock: Callable[[], float], random: Callable[[], float]) -> None:
         self._clock = clock
@@ -96,8 +102,8 @@ class ComputingCache(ABC):
         Raises:
             SingleFlightError: waiting for the value would never end.
         """
-        if not early_refresh and (entry := self._find(key)) is not None:
-            return cast("T", entry.value)
+        if not early_refresh and (value := self.get_hit(key, ABSENT)) is not ABSENT:
+            return cast("T", value)
         recipe = _recipe(key, ttl_seconds, tags, stale_seconds, early_refresh)
         step = self._begin(recipe, is_retry=False)
         while step.flight is not None:
@@ -122,8 +128,8 @@ class ComputingCache(ABC):
         early_refresh: float = 0.0,
     ) -> T:
         """Return as `get_or_compute`, awaiting the computation; both kinds share one per key."""
-        if not early_refresh and (entry := self._find(key)) is not None:
-            return cast("T", entry.value)
+        if not early_refresh and (value := self.get_hit(key, ABSENT)) is not ABSENT:
+            return cast("T", value)
         recipe = _recipe(key, ttl_seconds, tags, stale_seconds, early_refresh)
         step = self._begin(recipe, is_retry=False)
         while step.flight is not None:
@@ -200,10 +206,6 @@ class ComputingCache(ABC):
             # As in `_Step.outcome`.
             step.flight = None
             del flight
-
-    @abstractmethod
-    def _find(self, key: Hashable) -> Entry | None:
-        """Return the entry if it is fresh, its hit counted; None, nothing counted, otherwise."""
 
     @abstractmethod
     def _find_servable(self, key: Hashable) -> tuple[Entry | None, bool]:

@@ -17,14 +17,13 @@ from typing import (
     overload,
 )
 
-from .arguments import checked_tags
+from .arguments import checked_not_negative, checked_positive, checked_tags
+from .computing import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
     from .memory_cache import MemoryCache
-
-    _Prepare = Callable[..., tuple[Hashable, Callable[[], Any]]]  # of a function of any signature
 
 P = ParamSpec("P")
 Rest = ParamSpec("Rest")
@@ -78,13 +77,41 @@ class _Keeping(NamedTuple):
 
 
 class _Calls:
-    """Counts the calls and computations of one function."""
+    """The calls of one function: what tells them apart, what they compute, how many they were."""
 
-    __slots__ = ("computed", "made")
+    __slots__ = ("_function", "_make_key", "_name", "computed", "made")
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],  # a function of any signature
+        name: str,
+        make_key: Callable[..., Hashable] | None,
+    ) -> None:
+        self._function = function
+        self._name = name
+        self._make_key = make_key
         self.made = 0
         self.computed = 0
+
+    def key_of(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Hashable:
+        self.made += 1
+        if self._make_key is not None:
+            return self._name, self._make_key(*args, **kwargs)
+        if kwargs:
+            # Three, of which the last is no argument: no call without keywords is taken for this.
+            return self._name, args, tuple(sorted(kwargs.items()))
+        return self._name, args
+
+    def computation(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Callable[[], Any]:
+        def compute() -> Any:  # noqa: ANN401 - what the function returns
+            self.computed += 1
+            return self._function(*args, **kwargs)
+
+        return compute
+
+    @staticmethod
+    def never(key: Hashable, default: object) -> object:  # noqa: ARG004 - as `get_hit`
+        return default
 
     def info(self) -> CacheInfo:
         computed = self.computed
@@ -124,24 +151,17 @@ def cached(
     CacheInfo(hits=1, misses=1)
     """
     common_tags = checked_tags(tags)
-    make_key = key or _arguments_as_key
+    if ttl_seconds is not None:
+        checked_positive("ttl_seconds", ttl_seconds)
+    checked_not_negative("stale_seconds", stale_seconds)
+    checked_not_negative("early_refresh", early_refresh)
 
     def decorate(function: Callable[P, R]) -> CachedFunction[P, R]:
         name = f"{function.__module__}.{function.__qualname__}#{next(_serial)}"
         keeping = _Keeping(ttl_seconds, (*common_tags, name), stale_seconds, early_refresh)
-        calls = _Calls()
-
-        def prepare(*args: P.args, **kwargs: P.kwargs) -> tuple[Hashable, Callable[[], R]]:
-            calls.made += 1
-
-            def compute() -> R:
-                calls.computed += 1
-                return function(*args, **kwargs)
-
-            return (name, make_key(*args, **kwargs)), compute
-
+        calls = _Calls(function, name, key)
         call = _async_call if inspect.iscoroutinefunction(function) else _call
-        wrapper = functools.wraps(function)(call(cache, keeping, prepare))
+        wrapper = functools.wraps(function)(call(cache, keeping, calls))
         wrapper.cache_info = calls.info  # type: ignore[attr-defined]  # CachedFunction has them
         wrapper.cache_clear = functools.partial(cache.invalidate_by_tags, (name,))  # type: ignore[attr-defined]
         return cast("CachedFunction[P, R]", wrapper)
@@ -149,25 +169,31 @@ def cached(
     return decorate
 
 
-def _call(cache: MemoryCache, keeping: _Keeping, prepare: _Prepare) -> Callable[..., object]:
+def _call(cache: MemoryCache, keeping: _Keeping, calls: _Calls) -> Callable[..., object]:
     options = keeping._asdict()
+    get_hit = calls.never if keeping.early_refresh else cache.get_hit
+    key_of = calls.key_of
 
     def call(*args: object, **kwargs: object) -> object:
-        key, compute = prepare(*args, **kwargs)
-        return cache.get_or_compute(key, compute, **options)
+        key = key_of(args, kwargs)
+        value = get_hit(key, ABSENT)  # before anything is made that only a miss needs
+        if value is not ABSENT:
+            return value
+        return cache.get_or_compute(key, calls.computation(args, kwargs), **options)
 
     return call
 
 
-def _async_call(cache: MemoryCache, keeping: _Keeping, prepare: _Prepare) -> Callable[..., object]:
+def _async_call(cache: MemoryCache, keeping: _Keeping, calls: _Calls) -> Callable[..., object]:
     options = keeping._asdict()
+    get_hit = calls.never if keeping.early_refresh else cache.get_hit
+    key_of = calls.key_of
 
     async def call(*args: object, **kwargs: object) -> object:
-        key, compute = prepare(*args, **kwargs)
-        return await cache.get_or_compute_async(key, compute, **options)
+        key = key_of(args, kwargs)
+        value = get_hit(key, ABSENT)
+        if value is not ABSENT:
+            return value
+        return await cache.get_or_compute_async(key, calls.computation(args, kwargs), **options)
 
     return call
-
-
-def _arguments_as_key(*args: object, **kwargs: object) -> Hashable:
-    return (args, tuple(sorted(kwargs.items()))) if kwargs else args

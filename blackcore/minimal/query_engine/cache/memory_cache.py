@@ -109,6 +109,9 @@ class MemoryCache(ComputingCache, CacheMapping):
         )
         self._reader = Reader(self._store, self._counters, clock)
         self._fast_get = make_get(self._reader, self._store, self._counters, clock)
+        self.get_hit = make_get(
+            self._reader, self._store, self._counters, clock, counts_misses=False
+        )
         if type(self).get is MemoryCache.get:
             self.get = self._fast_get  # type: ignore[method-assign]  # saves a call on every hit
         if on_evict is not None:
@@ -334,9 +337,6 @@ class MemoryCache(ComputingCache, CacheMapping):
                 for key, entry in self._store.policy.held()
                 if entry.terms.expires_at > now
             ]
-
-    def _find(self, key: Hashable) -> Entry | None:
-        return self._reader.find(key)
 
     def _find_servable(self, key: Hashable) -> tuple[Entry | None, bool]:
         entry = self._reader.look_up(key)

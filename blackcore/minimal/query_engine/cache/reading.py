@@ -61,6 +61,11 @@ class Reader:
             return default
         return entry.value
 
+    def get_hit(self, key: Hashable, default: object) -> object:
+        """Return as `get`; a miss is not counted."""
+        entry = self.find(key)
+        return default if entry is None else entry.value
+
     def count_hit(self, key: Hashable, entry: Entry, *, is_stale: bool = False) -> None:
         """Count a hit, and note the use of the entry."""
         counters = self._counters
@@ -99,9 +104,16 @@ class Reader:
 
 
 def make_get(
-    reader: Reader, store: EntryStore, counters: Counters, clock: Callable[[], float]
+    reader: Reader,
+    store: EntryStore,
+    counters: Counters,
+    clock: Callable[[], float],
+    *,
+    counts_misses: bool = True,
 ) -> Callable[..., object]:
     """Return the function that `MemoryCache.get` is: `Reader.find`, written out.
+
+    Without `counts_misses` it is `get_hit`: who computes what is missing counts the miss then.
 
     All it needs is in a closure, and nothing is called that can be done in place: a hit takes
     half the time of the plain method. The statements that change an entry or a count are safe
@@ -111,7 +123,8 @@ def make_get(
     policy = store.policy
     reorders = policy.move_to_end is not None
     move_to_end = policy.move_to_end or store.entries.get
-    plain_get, count_miss = reader.get, reader.count_miss
+    plain_get = reader.get if counts_misses else reader.get_hit
+    missed = reader.count_miss if counts_misses else _leave_uncounted
 
     def get(key: Hashable, default: object = None) -> object:
         if not counters.hits & _UNTIMED:
@@ -143,7 +156,11 @@ def make_get(
                     else:
                         policy.touch(key)
                 return entry.value
-        count_miss(key)
+        missed(key)
         return default
 
     return get
+
+
+def _leave_uncounted(key: Hashable) -> None:
+    """Do nothing: the caller counts the miss, or finds the value another way."""
