@@ -33,6 +33,7 @@ _SWEPT_BYTES = 48 * 1024 * 1024
 _WORDS = ("late", "snow", "gate", "crew", "fine")
 _TIMES = 10
 _ROUNDS = 4
+_MANY_ROUNDS = 40
 _BUDGET_NS = 400_000_000
 
 Clock = Callable[[], int]
@@ -41,8 +42,8 @@ Clock = Callable[[], int]
 def calibrate(*, clock: Clock = time.perf_counter_ns) -> CostModel:
     """Return the cost model of this machine, for `CostBasedOptimizer(calibrate())`.
 
-    Takes less than a second and some 100 MB for as long. On a busy machine all figures come out
-    high alike, which does not matter: plans depend on their ratios.
+    Takes less than a second and some 100 MB for as long. Measure on a quiet machine: on a busy one
+    single figures come out many times too high, and plans depend on their ratios.
 
     Args:
         clock: nanoseconds, rising.
@@ -68,10 +69,17 @@ class _Bench:
         ]
         self._swept = np.zeros(_SWEPT_BYTES // 8)
 
-    def _ns(self, what: Callable[[], object], values: int = 1, *, sweep: bool = False) -> float:
+    def _ns(
+        self,
+        what: Callable[[], object],
+        values: int = 1,
+        *,
+        sweep: bool = False,
+        rounds: int = _ROUNDS,
+    ) -> float:
         """Return the least nanoseconds a value that some rounds took."""
         best = float("inf")
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             if sweep:
                 self._swept += 1.0
             start = self._clock()
@@ -108,15 +116,17 @@ class _Bench:
         """Return what columns of numbers cost, and putting them in order."""
         values = np.arange(_MANY) * 7919.0 % _MANY
         one = values[:1]
-        odd = np.arange(_MANY) % 8 == 1
-        ids = np.flatnonzero(odd).astype(np.uint32)
+        few = np.arange(_MANY) % 100 == 1
+        ids = np.flatnonzero(few).astype(np.uint32)
         codes = np.arange(_MANY) % 100
         table = np.arange(100) % 2 == 0
         return {
-            "number_start_ns": self._ns(lambda: np.count_nonzero(np.flatnonzero(np.less(one, 1)))),
+            "number_start_ns": self._ns(
+                lambda: np.count_nonzero(np.flatnonzero(np.less(one, 1))), rounds=_MANY_ROUNDS
+            ),
             "number_compare_ns": self._ns(lambda: np.less(values, 1), _MANY),
             "number_gather_ns": self._ns(lambda: np.less(values[ids], 1), len(ids)),
-            "positions_ns": self._ns(lambda: np.flatnonzero(odd).astype(np.uint32), _MANY),
+            "positions_ns": self._ns(lambda: np.flatnonzero(few).astype(np.uint32), _MANY),
             "code_lookup_ns": self._ns(lambda: table[codes], _MANY),
             "sort_ns": self._ns(lambda: np.argsort(values, kind="stable"), _MANY),
             "partition_ns": self._ns(lambda: np.partition(values, 100), _MANY),
@@ -147,8 +157,10 @@ class _Bench:
             lambda: _contains(few.gather(some))
         )
         return {
-            "series_start_ns": self._ns(lambda: _contains(one).fill_null(value=False)),
-            "codes_start_ns": self._ns(lambda: coded.first_code("late")),
+            "series_start_ns": self._ns(
+                lambda: _contains(one).fill_null(value=False), rounds=_MANY_ROUNDS
+            ),
+            "codes_start_ns": self._ns(lambda: coded.first_code("late"), rounds=_MANY_ROUNDS),
             "string_compare_ns": self._ns(lambda: series == "late snow gate", _ROWS),
             "contains_ns": contains,
             "contains_ns_per_character": longer(_contains, contains),

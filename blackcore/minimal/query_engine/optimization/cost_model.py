@@ -52,7 +52,7 @@ class CostModel:
     gather_ns: float = 5.0
     gathered_ns_per_character: float = 1.5
     number_gather_ns: float = 4.0
-    positions_ns: float = 1.0
+    positions_ns: float = 0.12
     code_lookup_ns: float = 0.6
     extract_ns: float = 250.0
     encode_ns: float = 90.0
@@ -83,7 +83,7 @@ class CostModel:
                 del ways[Way.COLUMN]
             return ways
         if surviving < 1.0:
-            picking = statistics.row_count * self.positions_ns
+            picking = statistics.row_count * (self.positions_ns + surviving * self.number_gather_ns)
             for way in ways:
                 ways[way] += 0.0 if way is Way.COLUMN else picking
         return ways
