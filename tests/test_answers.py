@@ -224,6 +224,21 @@ def test_dropping_a_version_drops_its_answers_and_no_others() -> None:
     answers_in(Shelf()).drop(RECORDS)  # it knows no tags: what it keeps is never found again
 
 
+def test_an_answer_of_rows_that_others_have_replaced_is_given_and_not_kept() -> None:
+    cache = MemoryCache()
+    answers = answers_in(cache)
+    records = Records("d", RECORDS.rows, "v1")
+
+    def compute(query: StructuredQuery) -> Answer:
+        records.is_superseded = True  # newer ones are there, and its answers were dropped
+        return answer(2)
+
+    answers.answer(QUERY, Records("d", RECORDS.rows, "v2"), Asked(answer(3)))
+    assert answers.answer(QUERY, records, compute)[0].ids.tolist() == [2]
+    assert len(cache) == 1
+    assert not answers.holds(QUERY, records)
+
+
 def test_a_cache_that_fails_to_drop_is_bypassed(caplog: pytest.LogCaptureFixture) -> None:
     class Tagged(Shelf):
         def invalidate_by_tags(self, tags: Iterable[str]) -> int:

@@ -150,6 +150,8 @@ def test_frames_from_columns_are_those_from_rows() -> None:
     from_columns = result_of(PLAIN, [3, 1, 0])
     assert from_columns.built_columns() is not None
     assert_frame_equal(from_columns.to_polars(), result_of(PLAIN, [3, 1, 0], made=[]).to_polars())
+    small: list[dict[str, Any]] = [{"n": n, "m": n or None} for n in range(3)]
+    assert_frame_equal(result_of(small).to_polars(), result_of(small, made=[]).to_polars())
 
 
 async def test_an_engine_exports_the_columns_its_filters_have_made(tmp_path: Any) -> None:

@@ -146,6 +146,26 @@ def test_a_version_is_let_go_once_newer_records_can_be_had() -> None:
     assert seen == [(first, second)]
 
 
+def test_records_know_that_others_have_taken_their_place_before_anybody_is_told() -> None:
+    shelf = VersionedShelf(a=ROWS)
+    databases = Databases(shelf)
+    seen: list[bool] = []
+
+    class Curious:
+        def let_go(self, records: Records) -> None:
+            seen.append(records.is_superseded)
+
+    curious = Curious()
+    databases.tell(curious.let_go)
+    first = databases.current("a")
+    shelf.version = "2"
+    second = databases.current("a")
+    assert (first.is_superseded, second.is_superseded) == (True, False)
+    databases.forget()
+    assert second.is_superseded
+    assert seen == [True, True]
+
+
 def test_who_listens_is_not_kept_alive() -> None:
     shelf = VersionedShelf(a=ROWS)
     databases = Databases(shelf)

@@ -121,6 +121,8 @@ class AnswerCache:
             with flight.computing():
                 answer = compute()
             self._keep(key, records, answer, time.perf_counter() - start)
+            if records.is_superseded:  # its drop may have come before what we kept
+                self.drop(records)
         except Exception as error:
             self._flights.land(flight, error=error)
             raise

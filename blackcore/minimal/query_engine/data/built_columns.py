@@ -137,7 +137,7 @@ def _keys_are_shared(records: Records) -> bool:
 
 def _is_exact(records: Records, name: str, column: Column, null_for_nan: bool) -> bool:
     """Return whether a column gives a field's values back as they are."""
-    if not isinstance(column, NumberColumn) or column.values.dtype != np.float64:
+    if not isinstance(column, NumberColumn) or column.is_integer:
         return True
     if int in records.field_types(name).types:
         return False  # 1 would become 1.0

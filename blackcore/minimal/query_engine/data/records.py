@@ -37,6 +37,7 @@ class Records:
         version: a text that differs between any two versions of the database.
 
     Attributes:
+        is_superseded: whether others, or none, have taken its place; set before anybody is told.
         loaded_rows: how many rows there were; `rows` is the loader's, who may have added to it.
     """
 
@@ -45,6 +46,7 @@ class Records:
         self.rows = rows
         self.loaded_rows = len(rows)
         self.version = version
+        self.is_superseded = False
         self._lock = threading.RLock()
         self._known_fields: set[str] = set()
         self.column_store = ColumnStore(rows)

@@ -125,7 +125,8 @@ class Databases:
         records = Records(name, rows, f"{generation}.{version}")
         with self._guard:
             if self._forgotten[name] != forgotten:
-                return records  # asked to forget meanwhile: these rows may be the old ones
+                records.is_superseded = True  # asked to forget meanwhile: the rows may be old ones
+                return records
             replaced = self._loaded.get(name)
             self._loaded[name] = (version, records)
         if replaced is not None:
@@ -186,6 +187,7 @@ class Databases:
             listeners.append(WeakMethod(listener))
 
     def _let_go(self, records: Records) -> None:
+        records.is_superseded = True
         for reference in list(self.versions.listeners):
             listener = reference()
             if listener is not None:
