@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
+import sys
 import threading
+import warnings
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -236,6 +240,40 @@ def test_each_version_is_loaded_once_however_many_threads_ask() -> None:
         answers = list(pool.map(ask, range(8)))
     assert shelf.loads == ["a"]
     assert all(answer is answers[0] for answer in answers)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_forked_while_a_thread_loads_loads_for_itself() -> None:
+    parent, loading, go_on = os.getpid(), threading.Event(), threading.Event()
+
+    class Slow(Shelf):
+        def load_database(self, name: str) -> Any:
+            if os.getpid() == parent:
+                loading.set()
+                go_on.wait(20)
+            return super().load_database(name)
+
+    databases = databases_of(Slow(numbers=ROWS))
+    thread = threading.Thread(target=databases.current, args=("numbers",))
+    thread.start()
+    loading.wait(20)
+    tracer = sys.gettrace()
+    sys.settrace(None)  # a lock of what measures coverage may be held by the thread
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads is the point
+        child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        code = 1
+        try:
+            code = 0 if databases.current("numbers").rows is ROWS else 1
+        finally:
+            os._exit(code)
+    sys.settrace(tracer)
+    go_on.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0, "the child failed or hung"
+    assert databases.current("numbers").rows is ROWS
 
 
 def test_one_database_does_not_wait_for_another() -> None:

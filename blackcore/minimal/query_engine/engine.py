@@ -46,7 +46,10 @@ AnyQuery = StructuredQuery | Query[QueryResult, Explanation]
 class QueryEngine:
     """Answers queries over the databases of a loader: from cache, or by a plan made for them.
 
-    Safe to share between threads and tasks.
+    Safe to share between threads and tasks. Not with children made by `os.fork` (multiprocessing's
+    "fork"): what is kept or small is answered in them, but Polars, which looks through larger
+    databases, has lost its threads there and waits for ever. Make the engine in the child, or have
+    children made by "spawn" or "forkserver".
 
     Args:
         loader: anything with `load_database`, `get_available_databases` and `refresh_cache`.

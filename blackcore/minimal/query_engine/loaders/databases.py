@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections import Counter
@@ -49,6 +50,11 @@ class _Versions:
     # loaders may share a cache: their versions must not look alike
     token: str = field(default_factory=lambda: secrets.token_hex(4))
 
+    def restart_in_child(self) -> None:  # pragma: no cover - nobody counts in a child
+        """Make new locks: the threads that held one, loading, do not exist in a forked child."""
+        self.guard = threading.Lock()
+        self.locks = {name: threading.Lock() for name in self.locks}
+
 
 def _keep(databases: Databases) -> None:
     """Have what is known of a loader live as long as the loader does."""
@@ -82,8 +88,6 @@ class Databases:
         self._versioned = loader if isinstance(loader, VersionedDataLoader) else None
         self.versions = versions = versions or _Versions()
         self._loaded = versions.loaded
-        self._locks = versions.locks
-        self._guard = versions.guard
         self._forgotten = versions.forgotten
 
     def current(self, name: str) -> Records:
@@ -96,8 +100,8 @@ class Databases:
         known = self._loaded.get(name)
         if known is not None and _is_current(known, version):
             return known[1]
-        with self._guard:
-            lock = self._locks.setdefault(name, threading.Lock())
+        with self.versions.guard:
+            lock = self.versions.locks.setdefault(name, threading.Lock())
         with lock:
             known = self._loaded.get(name)
             if known is not None and _is_current(known, version):
@@ -123,7 +127,7 @@ class Databases:
         # the generation tells apart versions that a loader cannot
         generation = f"{self.versions.token}.{next(self.versions.generations)}"
         records = Records(name, rows, f"{generation}.{version}")
-        with self._guard:
+        with self.versions.guard:
             if self._forgotten[name] != forgotten:
                 records.is_superseded = True  # asked to forget meanwhile: the rows may be old ones
                 return records
@@ -168,8 +172,8 @@ class Databases:
             self._drop(name)
 
     def _drop(self, name: str | None) -> None:
-        with self._guard:
-            names = list(self._locks) if name is None else [name]
+        with self.versions.guard:
+            names = list(self.versions.locks) if name is None else [name]
             for each in names:
                 self._forgotten[each] += 1
             dropped = [self._loaded.pop(each)[1] for each in names if each in self._loaded]
@@ -181,7 +185,7 @@ class Databases:
 
         It is called after newer records, if any, can be had. Its object is not kept alive.
         """
-        with self._guard:
+        with self.versions.guard:
             listeners = self.versions.listeners
             listeners[:] = [known for known in listeners if known() is not None]
             listeners.append(WeakMethod(listener))
@@ -208,3 +212,14 @@ def _is_current(known: tuple[str, Records], version: str) -> bool:
 # an id is free for another loader once its versions are gone
 _known: WeakValueDictionary[int, _Versions] = WeakValueDictionary()
 _known_guard = threading.Lock()
+
+
+def _restart_in_child() -> None:  # pragma: no cover - nobody counts in a child
+    global _known_guard  # noqa: PLW0603 - the lock is one for all loaders
+    _known_guard = threading.Lock()
+    for versions in list(_known.values()):
+        versions.restart_in_child()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - always, but on Windows
+    os.register_at_fork(after_in_child=_restart_in_child)
