@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
-from blackcore.minimal.query_engine.cache import MemoryCache
+from blackcore.minimal.query_engine.cache import MemoryCache, single_flight
 
 
 class FakeClock:
@@ -57,3 +59,17 @@ def make_cache(policy: str, clock: FakeClock) -> Callable[..., MemoryCache]:
         return MemoryCache(capacity / 1024**2, policy=policy, clock=clock, **options)
 
     return make
+
+
+@pytest.fixture
+def cache(policy: Any) -> Iterator[MemoryCache]:
+    cache = MemoryCache(policy=policy)
+    yield cache
+    assert len(cache._flights) == 0, "a flight was left behind"
+    assert not single_flight._blocked_threads
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(40) as pool:
+        yield pool
