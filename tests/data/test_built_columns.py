@@ -172,9 +172,10 @@ async def test_an_engine_exports_the_columns_its_filters_have_made(tmp_path: Any
         engine.records("db").column(path)
     query = engine.query("db").where(field("n") > 40).sort("-n")
     result = query.run()
-    assert result.built_columns() is not None
-    assert await query.export(tmp_path / "a.jsonl") == len(result)
     expected = written(result.data, "jsonl")
+    for row in result.data:
+        row["s"] = "changed since"  # which only the rows can tell
+    assert await query.export(tmp_path / "a.jsonl") == len(result)
     assert (tmp_path / "a.jsonl").read_bytes() == expected
     assert engine.export_sync(query, tmp_path / "b.jsonl") == len(result)
     assert (tmp_path / "b.jsonl").read_bytes() == expected
