@@ -67,6 +67,13 @@ def test_uses_of_long_ago_count_less() -> None:
     assert sorted(columns.made) == ["b", "c"]
 
 
+def test_a_use_of_today_does_not_renew_those_of_long_ago() -> None:
+    budget, columns = ColumnBudget(2 * COLUMN_BYTES), store()
+    used(budget, columns, *["a"] * 4, *["b"] * (HALF_LIFE_USES * 4), "a", *["c"] * 3)
+    budget.keep()
+    assert sorted(columns.made) == ["b", "c"]
+
+
 def test_a_dropped_column_comes_back_once_it_is_used_more_than_another() -> None:
     budget, columns = ColumnBudget(COLUMN_BYTES), store()
     used(budget, columns, "a", "a", "a", "b")

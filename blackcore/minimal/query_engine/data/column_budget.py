@@ -86,8 +86,6 @@ class ColumnBudget:
     def _is_worth_it(self, store: ColumnStore, path: str, known: _Use) -> bool:
         """Return whether what would have to go for a column that was dropped is worth less."""
         missing = self._used_bytes() + known.size_bytes - self.max_bytes
-        if known.size_bytes > self.max_bytes:
-            return False
         worth = self._worth(store, path, known)
         for each_worth, _, _, size_bytes in self._by_worth():
             if missing <= 0 or each_worth >= worth:

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import compress
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 from rapidfuzz import fuzz, process
@@ -61,11 +61,30 @@ def _surviving(
     cells, types = records.cells(condition.field, None if len(ids) == len(records) else ids)
     if types.is_plain:
         test = plain_test(which, condition.value, types.types, condition.case_sensitive)
-        return list(compress(ids, map(test, cells)))
+        return _passed(test, ids, cells)
     slow = _general_test(which, condition)
     if types.through_list:
         return [i for i, cell in zip(ids, cells, strict=True) if any(map(slow, _values(cell)))]
     return list(compress(ids, map(slow, cells)))
+
+
+def _passed(test: Test, ids: Sequence[int], cells: Sequence[object]) -> list[int]:
+    """Return the positions whose cells pass; a comparison is spelt out, which saves its calls."""
+    if isinstance(test, partial) and test.func in _COMPARISONS:
+        bound = cast("partial[bool]", test)
+        return _COMPARISONS[bound.func](bound.args[0], ids, cells)
+    return list(compress(ids, map(test, cells)))
+
+
+# the operand stands before the value, as `partial` binds it
+_COMPARISONS: dict[object, Callable[[Any, Sequence[int], Sequence[Any]], list[int]]] = {
+    operator.eq: lambda o, ids, cells: [i for i, v in zip(ids, cells, strict=True) if o == v],
+    operator.is_: lambda o, ids, cells: [i for i, v in zip(ids, cells, strict=True) if o is v],
+    operator.lt: lambda o, ids, cells: [i for i, v in zip(ids, cells, strict=True) if o < v],
+    operator.le: lambda o, ids, cells: [i for i, v in zip(ids, cells, strict=True) if o <= v],
+    operator.gt: lambda o, ids, cells: [i for i, v in zip(ids, cells, strict=True) if o > v],
+    operator.ge: lambda o, ids, cells: [i for i, v in zip(ids, cells, strict=True) if o >= v],
+}
 
 
 def _values(cell: object) -> list[object]:

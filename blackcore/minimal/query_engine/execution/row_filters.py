@@ -33,13 +33,20 @@ class RowFilters:
         actuals: list[StageActual],
     ) -> tuple[RowIds, int]:
         """Return the positions that survive all stages, the first ones, and how many do."""
-        left: Sequence[int] = range(len(self.records)) if ids is None else ids.tolist()
+        left = self._everything() if ids is None else ids.tolist()
         for stage in stages:
             start = time.perf_counter_ns()
             left = self.surviving(stage.condition, left)
             elapsed = time.perf_counter_ns() - start
             actuals.append(filtered_by(stage, len(left), elapsed))
         return np.array(left[:limit], dtype=np.uint32), len(left)
+
+    def _everything(self) -> Sequence[int]:
+        """Return all positions; those of few rows are kept, which spares making the numbers."""
+        rows = len(self.records)
+        if not self.records.keeps_cells:
+            return range(rows)
+        return self.records.derived("positions", lambda: list(range(rows)))
 
     def surviving(self, condition: Condition, ids: Sequence[int]) -> Sequence[int]:
         """Return the positions among `ids`, in their order, that a condition holds for."""
