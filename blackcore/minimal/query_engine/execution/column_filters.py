@@ -126,7 +126,7 @@ class ColumnFilters:
                 pattern_timeout_seconds=self.pattern_timeout_seconds,
             )
             if found is not None:
-                return found if found.flags.writeable else found.copy()
+                return found
         return self._row_mask(condition, ids)
 
     def _row_mask(self, condition: QueryFilter, ids: RowIds | None) -> Mask:

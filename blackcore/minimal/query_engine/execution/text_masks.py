@@ -206,7 +206,6 @@ def _folded_text_mask(
         return mask
     test = plain_test(operator, condition.value, _TEXTS, case_sensitive=False)
     texts = series.gather(places).to_list()
-    mask = mask.copy()  # what Polars gives out is not ours to write
     mask[places] = np.fromiter(map(test, texts), dtype=np.bool_, count=len(texts))
     return mask
 
@@ -246,7 +245,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _filled(answer: pl.Series) -> Mask:
-    return answer.fill_null(value=False).to_numpy()
+    return answer.fill_null(value=False).to_numpy(writable=True)
 
 
 _POLARS_ORDERINGS: dict[QueryOperator, Callable[[pl.Series, str], pl.Series]] = {
