@@ -110,7 +110,9 @@ def machine() -> str:
 def main() -> None:
     """Print all figures, or those of one part."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--films", help="a gzipped JSON list of films")
+    parser.add_argument(
+        "--films", default=os.environ.get("FILMS"), help="a gzipped JSON list of films; or in FILMS"
+    )
     parser.add_argument("--copies", type=int, default=optimizer_data.COPIES)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--part", choices=PARTS, help="of the figures; all without it")
