@@ -64,13 +64,13 @@ def compared(databases: Mapping[str, Rows], rounds: int) -> list[Timing]:
         Pandas(frames),
     ]
     names = [contender.name for contender in contenders]
-    print(f"\nmilliseconds, warm{'rows':>38}" + "".join(f"{name:>12}" for name in names))
+    print(f"\nmilliseconds, warm{'rows':>38}" + "".join(f"{name:>13}" for name in names))
     timings = []
     for question in QUESTIONS:
         timing = timed(question, contenders, rounds)
         timings.append(timing)
         cells = [timing.seconds.get(name) for name in names]
-        shown = "".join(f"{'-' if s is None else f'{s * 1e3:,.2f}':>12}" for s in cells)
+        shown = "".join(f"{'-' if s is None else f'{s * 1e3:,.2f}':>13}" for s in cells)
         print(f"{question.title:47}{timing.rows:9,}{shown}", flush=True)
     return timings
 
