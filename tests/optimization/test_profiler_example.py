@@ -14,7 +14,7 @@ from examples.profile_a_slow_query import main
 def check_story(story: str) -> None:
     log, before, after, end = re.split(r"^\d\. ", story, flags=re.MULTILINE)[1:]
     assert "tailnum regex '^N(?!0)" in log
-    assert "5 times" in log
+    assert re.search(r"in the log, \d times", log)
     assert "bottleneck: filter took" in before
     assert "The hottest function is" in before
     assert "tailnum regex '^N[1-9]" in after
@@ -36,7 +36,7 @@ def test_example_finds_the_slow_query_and_asks_better(
             "tailnum": f"N{n}{'AA' if n % 3 else 'UA'}",
             "distance": n % 3000,
         }
-        for n in range(4_000)
+        for n in range(8_000)
     ]
     (tmp_path / "flights.json").write_text(json.dumps(flights))
     main(tmp_path)
