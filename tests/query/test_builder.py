@@ -266,6 +266,13 @@ async def test_running_explaining_and_exporting_hand_the_question_to_the_runner(
 def test_a_question_can_be_said_in_a_line(built: Query[str, str], text: str) -> None:
     assert str(built) == text
     assert describe(built.structured) == text
+    assert repr(built) == f"<Query: {text}>"
+
+
+def test_a_question_that_cannot_be_asked_shows_itself_and_why() -> None:
+    shown = repr(query().select())
+    assert shown.startswith("<Query: 'flights', not to be asked: ")
+    assert "select" in shown
 
 
 def test_the_structured_question_is_made_once() -> None:

@@ -140,7 +140,7 @@ class Runner(Protocol[ResultT_co, ExplanationT_co]):
         ...
 
 
-@dataclass(frozen=True, init=False)
+@dataclass(frozen=True, init=False, repr=False)
 class Query(Generic[ResultT_co, ExplanationT_co]):
     """A question being put together. Each method returns a new one; nothing is changed.
 
@@ -244,12 +244,21 @@ class Query(Generic[ResultT_co, ExplanationT_co]):
         return self.runner.explain(self.structured, analyze=analyze)
 
     async def export(self, path: str | PathLike[str]) -> int:
-        """Write the rows to a file whose suffix tells the format; return how many."""
+        """Write the rows to a file whose suffix tells the format; return how many.
+
+        `engine.export(query, path, options, ...)` takes options besides.
+        """
         return await self.runner.export(self.structured, path)
 
     def __str__(self) -> str:
         """Return the question in a line."""
         return describe(self.structured)
+
+    def __repr__(self) -> str:
+        try:
+            return f"<Query: {self}>"
+        except QueryError as error:  # a debugger shows unfinished questions too
+            return f"<Query: {self.database!r}, not to be asked: {error}>"
 
 
 _CONDITIONS = (QueryFilter, FilterGroup)
