@@ -267,3 +267,8 @@ def test_rows_that_were_looked_at_ahead_are_written_with_a_pause_before_each_sli
 def test_times_with_a_zone_have_text(written_csv: Any) -> None:
     rows = [{"at": datetime.time(3, 4, tzinfo=datetime.UTC), "n": 1}]
     assert written_csv(rows) == b"at,n\r\n03:04:00Z,1\r\n"
+
+
+def test_times_keep_each_zero_of_their_microseconds(written_csv: Any) -> None:
+    rows = [{"at": datetime.time(3, 4, 5, 10_000), "n": 1}]
+    assert written_csv(rows) == b"at,n\r\n03:04:05.010000,1\r\n"

@@ -71,6 +71,7 @@ VALUES = {
     "utc": (datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC), "2020-01-02T00:00:00Z"),
     "date": (datetime.date(2020, 1, 2), "2020-01-02"),
     "time": (datetime.time(3, 4, 5), "03:04:05"),
+    "time of few microseconds": (datetime.time(3, 4, 5, 10_000), "03:04:05.010000"),
     "time_utc": (datetime.time(3, 4, 5, tzinfo=datetime.UTC), "03:04:05Z"),
     "duration": (datetime.timedelta(seconds=90), "PT90S"),
     "decimal": (decimal.Decimal("1.50"), "1.50"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import Any
 
@@ -82,8 +83,9 @@ def written(data: Any, format_name: str, options: Any = None) -> bytes:
 def test_bytes_are_those_of_the_dicts(result: Any, csv: Any, json: Any, lines: Any) -> None:
     rows = result.data
     if result.select is not None:
-        given_names = CsvOptions(fieldnames=result.select)
-        assert written(result, "csv") == written(rows, "csv", given_names)
+        replacing = CsvOptions(encoding_errors="backslashreplace")
+        given_names = dataclasses.replace(replacing, fieldnames=result.select)
+        assert written(result, "csv", replacing) == written(rows, "csv", given_names)
     elif rows:
         assert written(result, "csv", csv) == written(rows, "csv", csv)
     assert written(result, "json", json) == written(rows, "json", json)
