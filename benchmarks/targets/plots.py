@@ -167,5 +167,5 @@ def _gains(axes: Axes, gains: Mapping[str, tuple[float, float | None]]) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}x"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(visible=False, axis="y")
-    axes.set_title("Times faster, question by question, than")
+    axes.set_title("Times faster than")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
