@@ -294,14 +294,21 @@ def scanned(made: StringColumn, nanoseconds: float, times: int) -> bool:
     return made.has_codes
 
 
-def test_codes_are_made_once_looks_at_the_strings_have_cost_as_much() -> None:
-    made = column(*(["a", "b", None, "c"] * 50))
+def test_codes_are_made_once_looks_at_the_strings_are_expected_to_cost_as_much() -> None:
+    made = column(*(["a", "b", None, "c"] * 20))
     assert isinstance(made, StringColumn)
-    assert not scanned(made, 2.0, 39)
+    assert not scanned(made, 2.0, 13)
     assert scanned(made, 2.0, 1)
-    dear = column(*(["a", "b"] * 50))
+    dear = column(*(["a", "b"] * 20))
     assert isinstance(dear, StringColumn)
-    assert scanned(dear, 60.0, 2)
+    assert scanned(dear, 60.0, 1)
+
+
+def test_codes_of_few_strings_are_made_sooner() -> None:
+    made = column(*(["a", "b", None, "c"] * 200))
+    assert isinstance(made, StringColumn)
+    assert not scanned(made, 2.0, 3)
+    assert scanned(made, 2.0, 1)
 
 
 def test_strings_that_hardly_repeat_get_no_codes_unasked() -> None:

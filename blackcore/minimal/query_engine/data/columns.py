@@ -32,10 +32,18 @@ _MAX_TEXTS = 65_536
 _TEXT_BYTES = 70
 """Of a short string and its place in a list, in CPython."""
 
+FEW_CODES = 8
+"""So many comparisons of codes take no longer than one look-up of each code in a table."""
+
 _CODING_NS = 80.0
 """What making codes takes for each string."""
 _REPEATS = 4
 """How often strings must occur on average for their codes to be made unasked."""
+_FEW_CODING_NS = 20.0
+_OFTEN = 100
+"""Where strings occur so often on average, the codes take less: there are few to be sorted."""
+_USES_AHEAD = 3.0
+"""A field asked for so far will be asked for that many times more, before anything is known."""
 
 _NULL: frozenset[type] = frozenset({type(None)})
 _NUMBERS: frozenset[type] = frozenset({int, float})
@@ -173,14 +181,20 @@ class StringColumn:
     def note_scan(self, nanoseconds: float) -> None:
         """Note a look at the strings that took so many nanoseconds for each of all rows.
 
-        Codes are made once that has cost as much as they do, if they are worth having: whoever asks
-        on has lost no more than half, whoever does not has not paid for them.
+        Codes are made once what that has cost, and will cost by then, is as much as they do, if
+        they are worth having: whoever asks on has lost little, whoever does not has not paid.
         """
         self._scanned_ns += nanoseconds
-        if self._scanned_ns >= _CODING_NS and not self.has_codes:
-            self._scanned_ns = -math.inf  # whatever comes of it, it is not looked into again
-            if cast("int", self.series.approx_n_unique()) * _REPEATS <= len(self.series):
-                _ = self.codes
+        expected_ns = self._scanned_ns * _USES_AHEAD
+        if self.has_codes or expected_ns < _FEW_CODING_NS or self._repeats < _REPEATS:
+            return
+        if expected_ns >= (_FEW_CODING_NS if self._repeats >= _OFTEN else _CODING_NS):
+            _ = self.codes
+
+    @cached_property
+    def _repeats(self) -> float:
+        """How often a string occurs on average, roughly."""
+        return len(self.series) / max(1, cast("int", self.series.approx_n_unique()))
 
     @property
     def has_codes(self) -> bool:

@@ -154,7 +154,7 @@ class ColumnFilters:
         return answer
 
 
-_CHEAP_FRACTION = 50
+_CHEAP_FRACTION = 150
 """Below this part of the rows, picking them from a mask, which comes in the end, comes at once."""
 _SURVIVORS_FRACTION = 2
 """Below this part of the rows, picking their strings costs less than looking at the others."""

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from ..data import RowIds, StringColumn
-from ..data.columns import Integers, Mask, SortKeys
+from ..data.columns import FEW_CODES, Integers, Mask, SortKeys
 from ..query import QueryFilter, QueryOperator
 from ..query.operators import ORDERINGS
 from ..query.patterns import compile_pattern
@@ -31,16 +31,16 @@ def string_mask(
     timeout_seconds: float,
 ) -> Mask | None:
     """Return one bool per row in question for a positive operator, None where there is no way."""
+    rows = len(column.series) if selection is None else len(selection)
     if column.has_codes:
         coded = _coded_mask(operator, condition, column, selection)
         if coded is not None:
             return coded
-        rows = len(column.series) if selection is None else len(selection)
         once_per_distinct = once_per_distinct or rows > len(column.distinct)
     if not once_per_distinct:
         if not column.has_codes:
-            looked_at = 1.0 if selection is None else len(selection) / len(column.series)
-            column.note_scan(looked_at * _SCAN_NS.get(operator, _SLOW_SCAN_NS))
+            looked_at = rows * _SCAN_NS.get(operator, _SLOW_SCAN_NS) + _SCAN_START_NS
+            column.note_scan(looked_at / max(1, len(column.series)))
         native = _native_string_mask(operator, condition, column, selection)
         if native is not None:
             return native
@@ -61,6 +61,8 @@ def string_mask(
 _SCAN_NS = dict.fromkeys(ORDERINGS, 5.0) | {QueryOperator.EQUALS: 2.0, QueryOperator.CONTAINS: 25.0}
 _SLOW_SCAN_NS = 60.0
 """What a look at each string takes, roughly, by operator; of all others."""
+_SCAN_START_NS = 100_000.0
+"""What any look at strings takes, be they ever so few."""
 
 
 def _over_distinct(
@@ -78,19 +80,15 @@ def _over_distinct(
 def _picked(answers: Mask, codes: Integers) -> Mask:
     """Return the answer of each code, the last one for -1."""
     found = np.flatnonzero(answers)
-    if len(found) <= _FEW_CODES and not answers[-1]:
+    if len(found) <= FEW_CODES and not answers[-1]:
         return among(codes, found.tolist())
     picked: Mask = answers.take(codes)
     return picked
 
 
-_FEW_CODES = 8
-"""So many comparisons of codes take no longer than one look-up of each code in a table."""
-
-
 def are_few(members: object) -> bool:
     """Return whether so many members are compared one by one."""
-    return len(cast("tuple[object, ...]", members)) <= _FEW_CODES
+    return len(cast("tuple[object, ...]", members)) <= FEW_CODES
 
 
 def is_coded(operator: QueryOperator, condition: QueryFilter) -> bool:
@@ -106,7 +104,7 @@ def among(values: SortKeys, wanted: Sequence[float]) -> Mask:
     """Return where values are among some, which are in rising order and of the values' type."""
     if not wanted:
         return np.zeros(len(values), dtype=np.bool_)
-    if len(wanted) > _FEW_CODES:
+    if len(wanted) > FEW_CODES:
         return np.isin(values, np.array(wanted, dtype=values.dtype))
     if values.dtype.kind == "i" and wanted[-1] - wanted[0] == len(wanted) - 1 > 1:
         return np.logical_and(values >= wanted[0], values <= wanted[-1])

@@ -116,17 +116,21 @@ class _Bench:
         """Return what columns of numbers cost, and putting them in order."""
         values = np.arange(_MANY) * 7919.0 % _MANY
         one = values[:1]
-        few = np.arange(_MANY) % 100 == 1
+        few, none, many = (np.arange(_MANY) % 100 < share for share in (1, 0, 30))
         ids = np.flatnonzero(few).astype(np.uint32)
         codes = np.arange(_MANY) % 100
         table = np.arange(100) % 2 == 0
+        positions_ns = self._ns(lambda: np.flatnonzero(none).astype(np.uint32), _MANY)
+        few_positions_ns = self._ns(lambda: np.flatnonzero(few).astype(np.uint32), _MANY)
         return {
             "number_start_ns": self._ns(
                 lambda: np.count_nonzero(np.flatnonzero(np.less(one, 1))), rounds=_MANY_ROUNDS
             ),
             "number_compare_ns": self._ns(lambda: np.less(values, 1), _MANY),
             "number_gather_ns": self._ns(lambda: np.less(values[ids], 1), len(ids)),
-            "positions_ns": self._ns(lambda: np.flatnonzero(few).astype(np.uint32), _MANY),
+            "positions_ns": positions_ns,
+            "position_ns": max(0.0, few_positions_ns - positions_ns) * _MANY / len(ids),
+            "dense_positions_ns": self._ns(lambda: np.flatnonzero(many).astype(np.uint32), _MANY),
             "code_lookup_ns": self._ns(lambda: table[codes], _MANY),
             "sort_ns": self._ns(lambda: np.argsort(values, kind="stable"), _MANY),
             "partition_ns": self._ns(lambda: np.partition(values, 100), _MANY),

@@ -6,8 +6,9 @@ Defaults measured on 336,776 flight records with CPython 3.11; only their ratios
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
+from ..data.columns import FEW_CODES
 from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
 from ..query.operators import COMPLEMENT_OF
 from ..query.patterns import compile_pattern
@@ -26,8 +27,10 @@ class CostModel:
 
     `expected_uses` is over how many queries the making of a column is spread when its field is
     first met. A row looked up by itself misses the processor's caches, one among its neighbours
-    does not. `positions_ns` is of each row where survivors are picked from a mask the first time;
-    a text that was picked is no longer beside its neighbours (`gathered_ns_per_character`).
+    does not. Where survivors are picked from a mask, `positions_ns` is of each row and
+    `position_ns` of each survivor, as long as they are few (`dense_positions_ns` of each row
+    otherwise); a text that was picked is no longer beside its neighbours
+    (`gathered_ns_per_character`).
     """
 
     rows_start_ns: float = 5_000.0
@@ -52,7 +55,9 @@ class CostModel:
     gather_ns: float = 5.0
     gathered_ns_per_character: float = 1.5
     number_gather_ns: float = 4.0
-    positions_ns: float = 0.12
+    positions_ns: float = 0.09
+    position_ns: float = 13.0
+    dense_positions_ns: float = 0.35
     code_lookup_ns: float = 0.6
     extract_ns: float = 250.0
     encode_ns: float = 90.0
@@ -83,10 +88,16 @@ class CostModel:
                 del ways[Way.COLUMN]
             return ways
         if surviving < 1.0:
-            picking = statistics.row_count * (self.positions_ns + surviving * self.number_gather_ns)
+            picking = statistics.row_count * self._picking_ns(surviving)
             for way in ways:
                 ways[way] += 0.0 if way is Way.COLUMN else picking
         return ways
+
+    def _picking_ns(self, surviving: float) -> float:
+        """Return what the positions of survivors cost for each row; numpy has two ways to them."""
+        if surviving > _DENSE_FRACTION:
+            return self.dense_positions_ns
+        return self.positions_ns + surviving * self.position_ns
 
     def _ways(
         self, condition: Condition, statistics: TableStatistics, surviving: float
@@ -168,7 +179,8 @@ class CostModel:
             value_ns += self.code_lookup_ns  # which row a value belongs to
             gather_ns += self.gather_ns
         if state is not None and state.has_codes and _is_answered_by_codes(condition):
-            value_ns, gather_ns = self.number_compare_ns, self.number_gather_ns
+            value_ns = self.number_compare_ns * _comparisons(condition)
+            gather_ns = self.number_gather_ns
             start = self.codes_start_ns
         else:
             start = self.series_start_ns if known.has_strings else self.number_start_ns
@@ -276,6 +288,20 @@ _FOLDED_PLAINLY = frozenset({QueryOperator.EQUALS, QueryOperator.REGEX, QueryOpe
 
 def _is_answered_by_codes(condition: QueryFilter) -> bool:
     operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
+    if not condition.case_sensitive:
+        return False
+    if operator is QueryOperator.IN:
+        members = cast("tuple[object, ...]", condition.value)
+        return len(members) <= FEW_CODES and all(isinstance(member, str) for member in members)
     compares = operator in RANGES or operator is QueryOperator.EQUALS
-    is_text = isinstance(condition.value, str | tuple)
-    return compares and is_text and condition.case_sensitive
+    return compares and isinstance(condition.value, str | tuple)
+
+
+def _comparisons(condition: QueryFilter) -> float:
+    """Return how many comparisons of numbers a filter on codes takes; those of a list are short."""
+    if condition.operator in (QueryOperator.IN, QueryOperator.NOT_IN):
+        return 1.0 + len(cast("tuple[object, ...]", condition.value)) / 4
+    return 1.0
+
+
+_DENSE_FRACTION = 0.1
