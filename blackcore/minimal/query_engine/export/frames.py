@@ -34,7 +34,7 @@ _INTEGERS = frozenset(
     {pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64}
 )
 _SAME_IN_JSON = _INTEGERS | {pl.Boolean, pl.String, pl.Date, pl.Null}
-_PART_ROWS = 32_000  # fewer are slower: Polars formats a part on all cores
+_PART_ROWS = 64_000  # fewer are slower: Polars formats a part on all cores
 _LARGE_FLOAT = 1e16
 _SMALL_FLOAT = 1e-4  # below this and from the large one on, floats are written with exponents
 """Between the two, every writer's shortest form of a 64-bit float is the same text."""
