@@ -30,7 +30,8 @@ def measure(rows: Rows, *, rounds: int) -> Part:
 
 
 def _figure(name: str, group: Group, rates: dict[str, float], rows: int) -> Figure:
-    peers = {who: rate for who, rate in rates.items() if not who.startswith("ours")}
+    exact_peers = {peer for target in group.targets for peer in target.peers}
+    peers = {who: rate for who, rate in rates.items() if who in exact_peers}
     return figure(
         f"{name}_rows_per_second",
         "export",

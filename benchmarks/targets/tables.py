@@ -52,6 +52,10 @@ def peers(figure: Figure) -> str:
     return ", ".join(shown)
 
 
+_MANY_PERCENT = 900.0
+"""From here on, times are read more easily."""
+
+
 def with_unit(value: float, unit: str) -> str:
     """Return a value with its unit, small times in the unit that reads best.
 
@@ -59,9 +63,13 @@ def with_unit(value: float, unit: str) -> str:
     ('0.42 us', '1,387,000 rows/s', '85.6 %')
     >>> with_unit(123.4, "% faster"), with_unit(-40.0, "% faster")
     ('123 % faster', '40 % slower')
+    >>> with_unit(54_400.0, "% faster")
+    '545x as fast'
     """
     if unit == "% faster" and value < 0:
         return f"{number(-value)} % slower"
+    if unit == "% faster" and value >= _MANY_PERCENT:
+        return f"{number(value / 100 + 1)}x as fast"
     if unit == "ms" and value < 1:
         return f"{number(value * 1e3)} us"
     return f"{number(value)}{'' if unit == 'x' else ' '}{unit}"
