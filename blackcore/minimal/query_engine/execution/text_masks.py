@@ -32,15 +32,15 @@ def string_mask(
 ) -> Mask | None:
     """Return one bool per row in question for a positive operator, None where there is no way."""
     rows = len(column.series) if selection is None else len(selection)
+    if not (column.has_codes or once_per_distinct):  # which may make codes: then they serve at once
+        looked_at = rows * _SCAN_NS.get(operator, _SLOW_SCAN_NS) + _SCAN_START_NS
+        column.note_scan(looked_at / max(1, len(column.series)))
     if column.has_codes:
         coded = _coded_mask(operator, condition, column, selection)
         if coded is not None:
             return coded
         once_per_distinct = once_per_distinct or rows > len(column.distinct)
     if not once_per_distinct:
-        if not column.has_codes:
-            looked_at = rows * _SCAN_NS.get(operator, _SLOW_SCAN_NS) + _SCAN_START_NS
-            column.note_scan(looked_at / max(1, len(column.series)))
         native = _native_string_mask(operator, condition, column, selection)
         if native is not None:
             return native
