@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..data import ListColumn, RowIds, StageActual
 from ..optimization.plan import FilterStage, Way
-from ..query import Condition, FilterGroup, QueryFilter
+from ..query import Condition, FilterGroup, QueryFilter, condition_fields
 from .list_masks import list_mask_of
 from .masks import is_cheap, mask_of
 from .row_filters import RowFilters, filtered_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..data import AnyColumn, Records
     from ..data.columns import Mask
@@ -61,15 +62,21 @@ class ColumnFilters:
         """
         mask: Mask | None = None
         left = len(self.records) if ids is None else len(ids)
-        for stage in stages:
+        for together in _runs(stages):
+            stage = together[0]
             start = time.perf_counter_ns()
             if ids is None and self._looks_at_all(stage, left, first=mask is None):
                 answer = self.mask(stage.condition, None, stage.way)
                 mask = answer if mask is None else np.logical_and(mask, answer, out=answer)
                 left = int(np.count_nonzero(mask))
             else:
+                if mask is not None:
+                    ids, mask = _positions(mask), None
+                if stage.way is Way.ROWS:
+                    ids, left = self._rows_staged(together, ids, actuals)
+                    continue
                 if ids is None:
-                    ids, mask = self._everything() if mask is None else _positions(mask), None
+                    ids = self._everything()
                 ids = ids[self.mask(stage.condition, ids, stage.way)]
                 left = len(ids)
             elapsed = time.perf_counter_ns() - start
@@ -129,11 +136,19 @@ class ColumnFilters:
                 return found
         return self._row_mask(condition, ids)
 
+    def _rows_staged(
+        self, stages: Sequence[FilterStage], ids: RowIds | None, actuals: list[StageActual]
+    ) -> tuple[RowIds, int]:
+        """Carry out stages that look at the dicts, all of them on some rows before the next."""
+        for stage in stages:
+            self.records.row_passes.update(condition_fields(stage.condition))
+        return self.rows.staged(stages, ids, None, actuals)
+
     def _row_mask(self, condition: QueryFilter, ids: RowIds | None) -> Mask:
         self.records.row_passes[condition.field] += 1
-        candidates: Sequence[int] = range(len(self.records)) if ids is None else ids.tolist()
+        found = self.rows.passed([condition], None if ids is None else ids.tolist()).ids
         flags = np.zeros(len(self.records), dtype=np.bool_)
-        flags[self.rows.surviving(condition, candidates)] = True
+        flags[found] = True
         return flags if ids is None else flags[ids]
 
     def _group_mask(self, group: FilterGroup, ids: RowIds | None, way: Way) -> Mask:
@@ -160,6 +175,15 @@ _SURVIVORS_FRACTION = 2
 """Below this part of the rows, picking their strings costs less than looking at the others."""
 _DISTINCT_FRACTION = 30
 """Below this part of the rows, picking their codes costs less than looking all codes up."""
+
+
+def _runs(stages: Sequence[FilterStage]) -> Iterator[list[FilterStage]]:
+    """Yield the stages that follow each other on the dicts together, the others one by one."""
+    for looks_at_rows, run in groupby(stages, lambda stage: stage.way is Way.ROWS):
+        if looks_at_rows:
+            yield list(run)
+        else:
+            yield from ([stage] for stage in run)
 
 
 def _positions(mask: Mask) -> RowIds:

@@ -69,7 +69,7 @@ class Executor:
         limit = plan.limit
         in_order = not plan.sort_fields and not plan.distinct and ranked is None
         ids, total = self._filtered(plan, records, ranked, limit if in_order else None, actuals)
-        column_of = self._flat_columns(records) if plan.uses_columns else _no_column
+        column_of = self._flat_columns(records, len(ids)) if plan.uses_columns else _no_column
         if plan.sort_fields:
             start = time.perf_counter_ns()
             wanted = None if plan.distinct else limit
@@ -86,11 +86,19 @@ class Executor:
         # a slice would keep the whole array it is a part of
         return Answer(ids if ids.base is None else ids.copy(), total), actuals
 
-    def _flat_columns(self, records: Records) -> ColumnOf:
-        """Return what gives the column of a field that has one value a row."""
+    def _flat_columns(self, records: Records, rows: int) -> ColumnOf:
+        """Return what gives the column of a field that has one value a row.
+
+        A field without one is looked up in `rows` rows instead, as long as that costs less.
+        """
         store = records.column_store
 
         def column_of(path: str) -> Column | None:
+            if path not in store:
+                looked_up = records.row_passes[path] + 1
+                if rows * looked_up * _LOOKED_UP < len(records):
+                    records.row_passes[path] = looked_up
+                    return None
             found = self._columns.column(store, path)
             return None if isinstance(found, ListColumn) else found
 
@@ -125,6 +133,10 @@ class Executor:
             return RowFilters(records, timeout)
         column_of = partial(self._columns.column, records.column_store)
         return ColumnFilters(records, column_of, timeout)
+
+
+_LOOKED_UP = 8
+"""The making of a column for each row takes so many times less than to look up a row for a sort."""
 
 
 def _no_column(_path: str) -> None:

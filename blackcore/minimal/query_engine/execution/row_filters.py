@@ -1,29 +1,73 @@
-"""Conditions evaluated on the dicts of the rows, one stage after the other."""
+"""Conditions evaluated on the dicts of the rows, all stages on a few rows before the next few.
+
+What costs most about a dict is to fetch it from memory the first time. So many rows are taken at
+once as the processor's caches hold: the stages after the first find them there.
+"""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..data import RowIds, StageActual
-from ..query import Condition, FilterGroup, QueryFilter
+from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
 from .predicates import surviving_ids
+from .row_scans import RowScan, can_scan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..data import Records
     from ..optimization.plan import FilterStage
 
+CHUNK_ROWS = 1_024
+"""Dicts of some twenty fields that fit into a core's own cache; twice as many take longer."""
+
+
+_SEARCHED_ROWS = 65_536
+"""A pattern is compiled for each part, which takes as long as looking at a thousand texts."""
+
+
+class Passed(NamedTuple):
+    """What became of rows under some conditions.
+
+    Attributes:
+        ids: positions of the rows that all of them hold for, in the order given.
+        left: how many rows each condition left, in the order they ran.
+        nanoseconds: what each of them took.
+    """
+
+    ids: Sequence[int]
+    left: list[int]
+    nanoseconds: list[int]
+
 
 class RowFilters:
-    """Conditions evaluated on the dicts, one row after the other."""
+    """Conditions evaluated on the dicts, for one query.
 
-    def __init__(self, records: Records, pattern_timeout_seconds: float) -> None:
+    Args:
+        records: the rows.
+        pattern_timeout_seconds: what a look-around pattern may take.
+        chunk_rows: how many rows go through all conditions together.
+        clock: tells nanoseconds.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        pattern_timeout_seconds: float,
+        *,
+        chunk_rows: int = CHUNK_ROWS,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
         self.records = records
         self.pattern_timeout_seconds = pattern_timeout_seconds
+        self._chunk_rows = chunk_rows
+        self._clock = clock
+        self._scans: dict[int, RowScan | None] = {}
 
     def staged(
         self,
@@ -33,13 +77,41 @@ class RowFilters:
         actuals: list[StageActual],
     ) -> tuple[RowIds, int]:
         """Return the positions that survive all stages, the first ones, and how many do."""
-        left = self._everything() if ids is None else ids.tolist()
-        for stage in stages:
-            start = time.perf_counter_ns()
-            left = self.surviving(stage.condition, left)
-            elapsed = time.perf_counter_ns() - start
-            actuals.append(filtered_by(stage, len(left), elapsed))
-        return np.array(left[:limit], dtype=np.uint32), len(left)
+        candidates = None if ids is None else ids.tolist()
+        passed = self.passed([stage.condition for stage in stages], candidates)
+        done = zip(stages, passed.left, passed.nanoseconds, strict=True)
+        actuals.extend(filtered_by(stage, left, elapsed) for stage, left, elapsed in done)
+        return np.array(passed.ids[:limit], dtype=np.uint32), len(passed.ids)
+
+    def passed(self, conditions: Sequence[Condition], ids: Sequence[int] | None) -> Passed:
+        """Return the positions among `ids` (all rows for None) that all conditions hold for."""
+        passed = Passed(self._everything() if ids is None else ids, [], [])
+        for looks_for_texts, together in groupby(conditions, _searches):
+            most = _SEARCHED_ROWS if looks_for_texts else self._chunk_rows
+            if self.records.keeps_cells:
+                most = len(self.records)
+            then = self._in_chunks(list(together), passed.ids, max(1, most))
+            passed = Passed(
+                then.ids, passed.left + then.left, passed.nanoseconds + then.nanoseconds
+            )
+        return passed
+
+    def _in_chunks(self, conditions: Sequence[Condition], ids: Sequence[int], most: int) -> Passed:
+        found: list[int] = []
+        left = [0] * len(conditions)
+        nanoseconds = [0] * len(conditions)
+        now = self._clock()
+        for start in range(0, len(ids), most):
+            chunk = ids[start : start + most]
+            for at, condition in enumerate(conditions):
+                chunk = self.surviving(condition, chunk)
+                before, now = now, self._clock()
+                nanoseconds[at] += now - before
+                left[at] += len(chunk)
+                if not chunk:
+                    break
+            found.extend(chunk)
+        return Passed(found, left, nanoseconds)
 
     def _everything(self) -> Sequence[int]:
         """Return all positions; those of few rows are kept, which spares making the numbers."""
@@ -51,13 +123,29 @@ class RowFilters:
     def surviving(self, condition: Condition, ids: Sequence[int]) -> Sequence[int]:
         """Return the positions among `ids`, in their order, that a condition holds for."""
         if isinstance(condition, QueryFilter):
-            timeout = self.pattern_timeout_seconds
-            return surviving_ids(condition, self.records, ids, pattern_timeout_seconds=timeout)
+            return self._of_filter(condition, ids)
         found = self._all(condition, ids) if condition.mode == "and" else self._any(condition, ids)
         if not condition.negate:
             return found
         excluded = set(found)
         return [i for i in ids if i not in excluded]
+
+    def _of_filter(self, condition: QueryFilter, ids: Sequence[int]) -> Sequence[int]:
+        scan = None if self.records.keeps_cells else self._scan_of(condition)
+        found = None if scan is None else scan.surviving(ids)
+        if found is not None:
+            return found
+        timeout = self.pattern_timeout_seconds
+        return surviving_ids(condition, self.records, ids, pattern_timeout_seconds=timeout)
+
+    def _scan_of(self, condition: QueryFilter) -> RowScan | None:
+        """Return the scan of a filter; it remembers what the rows before have taught it."""
+        try:
+            return self._scans[id(condition)]
+        except KeyError:
+            scan = RowScan(condition, self.records.rows) if can_scan(condition) else None
+            self._scans[id(condition)] = scan
+            return scan
 
     def _all(self, group: FilterGroup, ids: Sequence[int]) -> Sequence[int]:
         for member in group.filters:
@@ -72,6 +160,13 @@ class RowFilters:
             found.update(self.surviving(member, remaining))
             remaining = [i for i in remaining if i not in found]
         return [i for i in ids if i in found]
+
+
+def _searches(condition: Condition) -> bool:
+    """Return whether a condition looks for a pattern or a fuzzy text, in many texts at a time."""
+    if isinstance(condition, FilterGroup):
+        return any(map(_searches, condition.filters))
+    return condition.operator in (QueryOperator.REGEX, QueryOperator.FUZZY)
 
 
 def filtered_by(stage: FilterStage, left: int, elapsed_ns: int) -> StageActual:

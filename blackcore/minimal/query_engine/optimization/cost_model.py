@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 class CostModel:
     """Nanoseconds per row, and what the first use of a column costs.
 
-    `expected_uses` is over how many queries the making of a column is spread when its field is
-    first met. A row looked up by itself misses the processor's caches, one among its neighbours
+    A field that was looked up in the rows will be asked for again: `expected_uses` is over how many
+    queries the making of its column is spread for each time that was done; the first time, a column
+    has to pay by itself. A row looked up by itself misses the processor's caches, one among its
+    neighbours does less, and one that the filter before has just looked at (`passing_lookup_ns`)
     does not. Where survivors are picked from a mask, `positions_ns` is of each row and
     `position_ns` of each survivor, as long as they are few (`dense_positions_ns` of each row
     otherwise); a text that was picked is no longer beside its neighbours
@@ -37,8 +39,9 @@ class CostModel:
     number_start_ns: float = 3_000.0
     codes_start_ns: float = 25_000.0
     series_start_ns: float = 40_000.0
-    row_lookup_ns: float = 250.0
-    scattered_lookup_ns: float = 1_200.0
+    row_lookup_ns: float = 90.0
+    passing_lookup_ns: float = 30.0
+    scattered_lookup_ns: float = 700.0
     row_walk_ns: float = 1_200.0
     row_test_ns: float = 50.0
     spec_test_ns: float = 1_500.0
@@ -59,7 +62,7 @@ class CostModel:
     position_ns: float = 13.0
     dense_positions_ns: float = 0.35
     code_lookup_ns: float = 0.6
-    extract_ns: float = 250.0
+    extract_ns: float = 170.0
     encode_ns: float = 90.0
     encode_distinct_ns: float = 5_000.0
     expected_uses: float = 8.0
@@ -73,6 +76,7 @@ class CostModel:
         surviving: float,
         *,
         picked: bool = False,
+        passing: bool = False,
     ) -> dict[Way, float]:
         """Return what each way of evaluating a condition costs, for the whole database.
 
@@ -81,8 +85,9 @@ class CostModel:
             statistics: of its fields.
             surviving: the fraction of rows that is still in question.
             picked: whether their positions are at hand; then nothing looks at whole columns.
+            passing: whether all filters before it look at the dicts, some rows at a time.
         """
-        ways = self._ways(condition, statistics, surviving)
+        ways = self._ways(condition, statistics, surviving, passing=passing)
         if picked:
             if Way.SURVIVORS in ways:
                 del ways[Way.COLUMN]
@@ -100,20 +105,26 @@ class CostModel:
         return self.positions_ns + surviving * self.position_ns
 
     def _ways(
-        self, condition: Condition, statistics: TableStatistics, surviving: float
+        self,
+        condition: Condition,
+        statistics: TableStatistics,
+        surviving: float,
+        *,
+        passing: bool = False,
     ) -> dict[Way, float]:
         if not condition.is_group:
-            return self._filter_ways(condition, statistics, surviving)
-        return self._group_ways(condition, statistics, surviving)
+            return self._filter_ways(condition, statistics, surviving, passing=passing)
+        return self._group_ways(condition, statistics, surviving, passing=passing)
 
     def _group_ways(
-        self, group: FilterGroup, statistics: TableStatistics, surviving: float
+        self, group: FilterGroup, statistics: TableStatistics, surviving: float, *, passing: bool
     ) -> dict[Way, float]:
         """AND looks further only at rows that hold so far, OR only at those that do not."""
         ways = dict.fromkeys((Way.COLUMN, Way.SURVIVORS, Way.ROWS), 0.0)
         left = surviving
-        for member in group.filters:
-            costs = self._ways(member, statistics, left)  # once: groups nest 64 deep
+        for at, member in enumerate(group.filters):
+            is_passing = passing or at > 0
+            costs = self._ways(member, statistics, left, passing=is_passing)  # once: groups nest
             column = costs.get(Way.COLUMN)  # the same whatever is left
             if column is None:
                 column = self._ways(member, statistics, 1.0)[Way.ROWS]
@@ -155,24 +166,31 @@ class CostModel:
             return sum(self.rows_ns(member, statistics) for member in condition.filters)
         known = statistics.fields.get(condition.field)
         is_walk = "." in condition.field
-        return statistics.row_count * self._row_ns(condition, known, 1.0, is_walk=is_walk)
+        lookup_ns = self.row_lookup_ns
+        return statistics.row_count * self._row_ns(condition, known, lookup_ns, is_walk=is_walk)
 
     def _filter_ways(
-        self, condition: QueryFilter, statistics: TableStatistics, surviving: float
+        self,
+        condition: QueryFilter,
+        statistics: TableStatistics,
+        surviving: float,
+        *,
+        passing: bool,
     ) -> dict[Way, float]:
         rows = statistics.row_count
         known = statistics.fields.get(condition.field)
         state = statistics.columns.get(condition.field)
         is_walk = "." in condition.field
-        row_ns = self._row_ns(condition, known, surviving, is_walk=is_walk)
+        lookup_ns = self._lookup_ns(surviving, passing=passing)
+        row_ns = self._row_ns(condition, known, lookup_ns, is_walk=is_walk)
         ways = {Way.ROWS: self.rows_start_ns + surviving * rows * row_ns}
         if known is None or not _may_have_column(known, state):
             return ways
         values = rows * known.values_per_row
         making = 0.0
         if state is None:
-            # a field looked up before will be again: what was asked n times is asked n times more
-            uses = self.expected_uses * (1 + statistics.row_passes.get(condition.field, 0))
+            # what was asked n times is asked n times more
+            uses = 1 + self.expected_uses * statistics.row_passes.get(condition.field, 0)
             making = (rows * self._making_ns(is_walk=is_walk) + values * self.extract_ns) / uses
         value_ns, gather_ns = self._value_ns(condition, known)
         if known.has_lists:
@@ -206,20 +224,27 @@ class CostModel:
         self,
         condition: QueryFilter,
         known: FieldStatistics | None,
-        surviving: float,
+        lookup_ns: float,
         *,
         is_walk: bool,
     ) -> float:
-        scattered = 1.0 - surviving
-        lookup = self.row_lookup_ns + scattered * (self.scattered_lookup_ns - self.row_lookup_ns)
-        lookup += self.row_walk_ns if is_walk else 0.0
+        lookup = lookup_ns + (self.row_walk_ns if is_walk else 0.0)
         if (
             is_walk
             or known is None
             or not (condition.case_sensitive or condition.operator in _FOLDED_PLAINLY)
         ):
             return lookup + self.spec_test_ns
+        if condition.operator in _OF_MANY_TEXTS:  # they are put together first, as for a column
+            lookup += self.extract_ns
         return lookup + max(self.row_test_ns, self._value_ns(condition, known)[0])
+
+    def _lookup_ns(self, surviving: float, *, passing: bool) -> float:
+        """Return what it costs to find the dict of a row in question."""
+        if passing:
+            return self.passing_lookup_ns
+        scattered = 1.0 - surviving
+        return self.row_lookup_ns + scattered * (self.scattered_lookup_ns - self.row_lookup_ns)
 
     def _value_ns(self, condition: QueryFilter, known: FieldStatistics) -> tuple[float, float]:
         """Return the cost of one value in a column, and of gathering it."""
@@ -282,7 +307,13 @@ def _decided(fraction: float, mode: Literal["and", "or"]) -> float:
     return max(1.0 - fraction if mode == "and" else fraction, 1e-9)
 
 
-_FOLDED_PLAINLY = frozenset({QueryOperator.EQUALS, QueryOperator.REGEX, QueryOperator.FUZZY})
+_OF_MANY_TEXTS = frozenset({QueryOperator.REGEX, QueryOperator.FUZZY})
+_FOLDED_PLAINLY = _OF_MANY_TEXTS | {
+    QueryOperator.EQUALS,
+    QueryOperator.NOT_EQUALS,
+    QueryOperator.CONTAINS,
+    QueryOperator.NOT_CONTAINS,
+}
 """What a pass over the dicts does in any case without asking the specification value by value."""
 
 

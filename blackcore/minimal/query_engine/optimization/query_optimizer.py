@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 from ..errors import SettingsError, did_you_mean
@@ -203,8 +204,16 @@ class CostBasedOptimizer:
         chosen: list[int] = []
         left = list(range(len(conditions)))
         while left:
+            passing = bool(stages) and all(stage.way is Way.ROWS for stage in stages)
+            ways_of = partial(
+                self.cost_model.ways,
+                statistics=statistics,
+                surviving=surviving,
+                picked=picked,
+                passing=passing,
+            )
             priced = {
-                position: self._priced(conditions[position], statistics, surviving, picked)
+                position: _priced(ways_of(conditions[position]))
                 for position in (left[:1] if self.keep_order else left)
             }
             best = min(priced, key=lambda p: (slow[p], rank(priced[p][0][1], fractions[p]), p))
@@ -217,13 +226,6 @@ class CostBasedOptimizer:
             share = surviving / before if before else 0.0
             stages.append(FilterStage(conditions[best], way, share, cost, tuple(rejected)))
         return tuple(stages)
-
-    def _priced(
-        self, condition: Condition, statistics: QueryStatistics, surviving: float, picked: bool
-    ) -> list[tuple[Way, float]]:
-        """Return the ways with their prices, cheapest first."""
-        ways = self.cost_model.ways(condition, statistics, surviving, picked=picked)
-        return sorted(ways.items(), key=lambda item: item[1])
 
     def _row_stages(
         self,
@@ -246,6 +248,11 @@ class CostBasedOptimizer:
             share = surviving / before if before else 0.0
             stages.append(FilterStage(conditions[position], Way.ROWS, share, cost))
         return tuple(stages)
+
+
+def _priced(ways: Mapping[Way, float]) -> list[tuple[Way, float]]:
+    """Return the ways with their prices, cheapest first."""
+    return sorted(ways.items(), key=lambda item: item[1])
 
 
 _NOTHING_PROVEN = RuleContext()

@@ -1,0 +1,200 @@
+"""Filters as single passes over dicts: each value is compared as it is met, and never kept.
+
+A pass first finds candidates with Python's own operator, which are all that the specification could
+accept: it asks the same of values, and besides that they be of the operand's kind. Candidates of
+the types that are of that kind for certain are accepted, any others asked one by one. Values that
+Python cannot compare at all (null among numbers) leave a pass for the next, more patient one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, cast
+
+from ..query import QueryFilter, QueryOperator, holds
+from ..query.operators import COMPLEMENT_OF, ORDERINGS
+from ..query.values import instant_of
+
+_Rows: TypeAlias = Sequence[Mapping[str, Any]]
+_Scan: TypeAlias = Callable[[_Rows, str, Any, Sequence[int]], list[int]]
+
+_MAX_MEMBERS = 64
+"""Longer lists are not looked through for texts that read as dates."""
+_EXACT = 2**53
+"""Up to this, numbers that are equal have equal hashes whatever their types."""
+
+
+class RowScan:
+    """Passes for one filter over the rows of a database, of which it remembers what they met.
+
+    Args:
+        condition: a filter that `can_scan`.
+        rows: the records.
+    """
+
+    def __init__(self, condition: QueryFilter, rows: _Rows) -> None:
+        self._condition = condition
+        self._rows = rows
+        self._operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
+        self._is_complement = self._operator is not condition.operator
+        if self._operator is QueryOperator.EQUALS and condition.value is None:
+            self._operator = QueryOperator.IS_NULL
+        self._sure = _SURE[self._operator, _one_type(condition.value)]
+        scans, self._operand = _SCANS, condition.value
+        if self._operator is QueryOperator.IN:
+            self._operand = frozenset(cast("tuple[object, ...]", condition.value))
+        elif isinstance(condition.value, str) and not condition.case_sensitive:
+            scans, self._operand = _FOLDED_SCANS, condition.value.casefold()
+        self._scans_left = list(scans[self._operator])
+
+    def surviving(self, ids: Sequence[int]) -> list[int] | None:
+        """Return the positions among `ids` that the filter holds for, None where it can't tell."""
+        candidates = self._candidates(ids)
+        if candidates is None:
+            return None
+        found = self._verified(candidates)
+        if not self._is_complement:
+            return found
+        if not found:
+            return list(ids)
+        excluded = set(found)
+        return [i for i in ids if i not in excluded]
+
+    def _candidates(self, ids: Sequence[int]) -> list[int] | None:
+        while self._scans_left:
+            scan = self._scans_left[0]
+            try:
+                return scan(self._rows, self._condition.field, self._operand, ids)
+            except Exception:  # noqa: BLE001 - what a value raises when compared, who is asked next tells the meaning of
+                del self._scans_left[0]
+        return None
+
+    def _verified(self, candidates: list[int]) -> list[int]:
+        rows, path, sure = self._rows, self._condition.field, self._sure
+        if sure.issuperset({type(rows[i].get(path)) for i in candidates}):
+            return candidates
+        operand, case_sensitive = self._condition.value, self._condition.case_sensitive
+        return [
+            i
+            for i in candidates
+            if type(value := rows[i].get(path)) in sure
+            or holds(self._operator, value, operand, case_sensitive=case_sensitive)
+        ]
+
+
+def can_scan(condition: QueryFilter) -> bool:
+    """Return whether all that a filter holds for is found by one of Python's own operators."""
+    operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
+    operand = condition.value
+    if "." in condition.field or (operator, _one_type(operand)) not in _SURE:
+        return False
+    is_folded = not condition.case_sensitive and isinstance(operand, str | tuple)
+    if is_folded and (isinstance(operand, tuple) or operator not in _FOLDED_SCANS):
+        return False
+    members = operand if isinstance(operand, tuple) else (operand,)
+    if operator is QueryOperator.IN and not all(map(_has_one_hash, members)):
+        return False
+    return len(members) <= _MAX_MEMBERS and not any(map(_is_moment, members))
+
+
+def _one_type(operand: object) -> type | None:
+    """Return the type that an operand or all its members have, int for all numbers but NaN."""
+    types = set(map(_type_of, operand if isinstance(operand, tuple) else (operand,)))
+    return types.pop() if len(types) == 1 else None
+
+
+def _type_of(value: object) -> type | None:
+    kind = type(value)
+    if kind is float:
+        return int if value == value else None  # noqa: PLR0124 - NaN is what differs from itself
+    return kind if kind in _OPERAND_TYPES else None
+
+
+def _has_one_hash(number: object) -> bool:
+    """Return whether whatever equals a number has its hash; numpy equates large ones in floats."""
+    return not isinstance(number, int | float) or abs(number) <= _EXACT
+
+
+def _is_moment(text: object) -> bool:
+    """Return whether a text reads as a date, so that it may equal one, or be before one."""
+    return isinstance(text, str) and instant_of(text) is not None
+
+
+_OPERAND_TYPES = frozenset({bool, int, str, type(None)})
+_NUMBERS: frozenset[type] = frozenset({int, float})
+_TEXTS: frozenset[type] = frozenset({str})
+_SURE: dict[tuple[QueryOperator, type | None], frozenset[type]] = {
+    (QueryOperator.IS_NULL, type(None)): frozenset({type(None)}),
+    (QueryOperator.EQUALS, type(None)): frozenset({type(None)}),
+    (QueryOperator.EQUALS, bool): frozenset({bool}),
+    (QueryOperator.CONTAINS, str): _TEXTS,
+}
+for _operator in (QueryOperator.EQUALS, QueryOperator.IN, QueryOperator.BETWEEN, *ORDERINGS):
+    _SURE[_operator, int] = _NUMBERS
+    _SURE[_operator, str] = _TEXTS
+
+
+def _among(rows: _Rows, path: str, chosen: frozenset[object], ids: Sequence[int]) -> list[int]:
+    return [i for i in ids if rows[i].get(path) in chosen]
+
+
+# each for values without null first: that spares a comparison
+_SCANS: dict[QueryOperator, tuple[_Scan, ...]] = {
+    QueryOperator.EQUALS: (lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) == o],),
+    QueryOperator.IN: (_among,),
+    QueryOperator.IS_NULL: (
+        lambda rows, path, _, ids: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is None or v != v  # noqa: PLR0124 - NaN is what differs from itself
+        ],
+    ),
+    QueryOperator.GT: (
+        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) > o],
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and v > o
+        ],
+    ),
+    QueryOperator.GTE: (
+        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) >= o],
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and v >= o
+        ],
+    ),
+    QueryOperator.LT: (
+        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) < o],
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and v < o
+        ],
+    ),
+    QueryOperator.LTE: (
+        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) <= o],
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and v <= o
+        ],
+    ),
+    QueryOperator.BETWEEN: (
+        lambda rows, path, o, ids: [i for i in ids if o[0] <= rows[i].get(path) <= o[1]],
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and o[0] <= v <= o[1]
+        ],
+    ),
+    QueryOperator.CONTAINS: (
+        lambda rows, path, o, ids: [i for i in ids if o in rows[i].get(path)],  # type: ignore[operator]  # what has no members raises
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and o in v
+        ],
+    ),
+}
+_FOLDED_SCANS: dict[QueryOperator, tuple[_Scan, ...]] = {
+    QueryOperator.EQUALS: (
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and v.casefold() == o
+        ],
+    ),
+    QueryOperator.CONTAINS: (
+        lambda rows, path, o, ids: [
+            i for i in ids if (v := rows[i].get(path)) is not None and o in v.casefold()
+        ],
+    ),
+}
