@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blackcore.minimal.query_engine import QueryEngine, StructuredQuery, field
-from blackcore.minimal.query_engine.query import evaluate
+from blackcore.minimal.query_engine.query import Condition, evaluate
 from blackcore.minimal.query_engine.settings import EngineSettings, ExecutionSettings
 
 ROWS: list[dict[str, Any]] = [
@@ -96,3 +96,28 @@ def test_threads_get_right_answers_from_shared_columns_that_come_and_go(max_byte
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert engine.statistics().columns.used_bytes <= max_bytes
+
+
+def test_a_field_asked_for_once_is_read_in_the_rows_and_asked_for_again_gets_a_column() -> None:
+    engine = engine_of(10**9)
+    columns: list[int] = []
+    for least in (500, 400, 300):
+        assert_right(engine, engine.query("db").where(field("number") > least).structured)
+        columns.append(engine.statistics().columns.used_bytes)
+    assert columns[0] == 0
+    assert columns[-1] > 0
+
+
+@pytest.mark.parametrize("ordered", ["sort", "distinct"])
+def test_few_rows_are_ordered_by_what_they_hold_and_many_by_a_column(ordered: str) -> None:
+    engine = engine_of(10**9)
+
+    def bytes_made_for(*filters: Condition) -> int:
+        engine.refresh()
+        asked = engine.query("db").where(*filters)
+        asked = asked.sort("-number") if ordered == "sort" else asked.select("number").distinct()
+        assert_right(engine, asked.structured)
+        return engine.statistics().columns.used_bytes
+
+    assert bytes_made_for(field("text") == "t3", field("fraction") > 4) == 0
+    assert bytes_made_for() > 0

@@ -21,6 +21,7 @@ from blackcore.minimal.query_engine.data.columns import Mask
 from blackcore.minimal.query_engine.execution.list_masks import list_mask_of
 from blackcore.minimal.query_engine.execution.masks import mask_of
 from blackcore.minimal.query_engine.execution.predicates import surviving_ids
+from blackcore.minimal.query_engine.execution.row_filters import RowFilters
 from blackcore.minimal.query_engine.query import matches
 from tests.strategies import FIELD_KINDS, cases, one_field
 
@@ -155,6 +156,10 @@ def assert_every_way_agrees(condition: QueryFilter, records: Records) -> None:
     told = str(condition)
     assert surviving(condition, records, every) == expected, told
     assert surviving(condition, records, some) == expected_of_some, told
+    for chunk_rows in (3, 1_000):
+        scanned = RowFilters(ManyRecords("db", rows), 5, chunk_rows=chunk_rows)
+        assert list(scanned.passed([condition], None).ids) == expected, told
+        assert list(scanned.passed([condition], some).ids) == expected_of_some, told
     column = records.column_store.column(condition.field)
     if column is None:
         return
@@ -166,6 +171,12 @@ def assert_every_way_agrees(condition: QueryFilter, records: Records) -> None:
         part = mask(condition, column, ids, once)
         if part is not None:
             assert ids[np.flatnonzero(part)].tolist() == expected_of_some, told
+
+
+class ManyRecords(Records):
+    """Records that are passed over as those of a large database are."""
+
+    keeps_cells = False
 
 
 def mask(condition: QueryFilter, column: AnyColumn, ids: RowIds | None, once: bool) -> Mask | None:

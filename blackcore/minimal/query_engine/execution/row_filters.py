@@ -84,7 +84,10 @@ class RowFilters:
         return np.array(passed.ids[:limit], dtype=np.uint32), len(passed.ids)
 
     def passed(self, conditions: Sequence[Condition], ids: Sequence[int] | None) -> Passed:
-        """Return the positions among `ids` (all rows for None) that all conditions hold for."""
+        """Return the positions among `ids` (all rows for None) that all conditions hold for.
+
+        Both rise.
+        """
         passed = Passed(self._everything() if ids is None else ids, [], [])
         for looks_for_texts, together in groupby(conditions, _searches):
             most = _SEARCHED_ROWS if looks_for_texts else self._chunk_rows
@@ -121,14 +124,11 @@ class RowFilters:
         return self.records.derived("positions", lambda: list(range(rows)))
 
     def surviving(self, condition: Condition, ids: Sequence[int]) -> Sequence[int]:
-        """Return the positions among `ids`, in their order, that a condition holds for."""
+        """Return the positions among `ids`, which rise, that a condition holds for."""
         if isinstance(condition, QueryFilter):
             return self._of_filter(condition, ids)
         found = self._all(condition, ids) if condition.mode == "and" else self._any(condition, ids)
-        if not condition.negate:
-            return found
-        excluded = set(found)
-        return [i for i in ids if i not in excluded]
+        return _without(found, ids) if condition.negate else found
 
     def _of_filter(self, condition: QueryFilter, ids: Sequence[int]) -> Sequence[int]:
         scan = None if self.records.keeps_cells else self._scan_of(condition)
@@ -154,12 +154,26 @@ class RowFilters:
 
     def _any(self, group: FilterGroup, ids: Sequence[int]) -> Sequence[int]:
         """Each member looks only at the rows that none before it holds for."""
-        found: set[int] = set()
+        found: Sequence[int] = ()
         remaining = ids
         for member in group.filters:
-            found.update(self.surviving(member, remaining))
-            remaining = [i for i in remaining if i not in found]
-        return [i for i in ids if i in found]
+            more = self.surviving(member, remaining)
+            if not more:
+                continue
+            found = sorted({*found, *more})
+            if len(found) * _FOUND_AGAIN > len(ids):  # to find few again costs less
+                remaining = _without(found, ids)
+        return found
+
+
+def _without(found: Sequence[int], ids: Sequence[int]) -> Sequence[int]:
+    if not found:
+        return ids
+    excluded = set(found)
+    return [i for i in ids if i not in excluded]
+
+
+_FOUND_AGAIN = 8
 
 
 def _searches(condition: Condition) -> bool:

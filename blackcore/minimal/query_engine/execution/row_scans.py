@@ -39,7 +39,7 @@ class RowScan:
         self._is_complement = self._operator is not condition.operator
         if self._operator is QueryOperator.EQUALS and condition.value is None:
             self._operator = QueryOperator.IS_NULL
-        self._sure = _SURE[self._operator, _one_type(condition.value)]
+        self._sure = _SURE[self._operator, _one_type(self._operator, condition.value)]
         scans, self._operand = _SCANS, condition.value
         if self._operator is QueryOperator.IN:
             self._operand = frozenset(cast("tuple[object, ...]", condition.value))
@@ -86,20 +86,25 @@ def can_scan(condition: QueryFilter) -> bool:
     """Return whether all that a filter holds for is found by one of Python's own operators."""
     operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
     operand = condition.value
-    if "." in condition.field or (operator, _one_type(operand)) not in _SURE:
+    if "." in condition.field or (operator, _one_type(operator, operand)) not in _SURE:
         return False
-    is_folded = not condition.case_sensitive and isinstance(operand, str | tuple)
-    if is_folded and (isinstance(operand, tuple) or operator not in _FOLDED_SCANS):
+    folds = not condition.case_sensitive and isinstance(operand, str | tuple)
+    if folds and not (isinstance(operand, str) and operator in _FOLDED_SCANS):
         return False
-    members = operand if isinstance(operand, tuple) else (operand,)
+    members = _members(operator, operand)
     if operator is QueryOperator.IN and not all(map(_has_one_hash, members)):
         return False
     return len(members) <= _MAX_MEMBERS and not any(map(_is_moment, members))
 
 
-def _one_type(operand: object) -> type | None:
+def _members(operator: QueryOperator, operand: object) -> tuple[object, ...]:
+    takes_many = operator in (QueryOperator.IN, QueryOperator.BETWEEN)
+    return cast("tuple[object, ...]", operand) if takes_many else (operand,)
+
+
+def _one_type(operator: QueryOperator, operand: object) -> type | None:
     """Return the type that an operand or all its members have, int for all numbers but NaN."""
-    types = set(map(_type_of, operand if isinstance(operand, tuple) else (operand,)))
+    types = set(map(_type_of, _members(operator, operand)))
     return types.pop() if len(types) == 1 else None
 
 

@@ -99,6 +99,7 @@ class _Bench:
         compare = _greater_than(float(_FEW))
         return {
             "row_lookup_ns": self._ns(lambda: cells_of(rows, "a"), _ROWS, sweep=True),
+            "passing_lookup_ns": self._ns(lambda: cells_of(few, "a"), _FEW),
             "scattered_lookup_ns": self._ns(
                 lambda: cells_of([rows[i] for i in some], "a"), len(some), sweep=True
             ),
