@@ -16,6 +16,7 @@ from blackcore.minimal.query_engine import (
     SortField,
     StructuredQuery,
 )
+from blackcore.minimal.query_engine.data import Records
 
 _EVERYDAY_CASES = settings.get_profile("default").max_examples
 
@@ -28,6 +29,13 @@ def cases(everyday: int, deep: int) -> settings:
 
 AGREEMENT = cases(200, 10_000)
 """For what must answer like the plain evaluator whatever it is asked."""
+
+
+class ManyRecords(Records):
+    """Records that are passed over as those of a large database are."""
+
+    keeps_cells = False
+
 
 BIG = 2**53
 INTEGERS = st.one_of(

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from hypothesis import given
 
 from blackcore.minimal.query_engine.data import Records
-from blackcore.minimal.query_engine.execution import Executor, column_filters
+from blackcore.minimal.query_engine.execution import Executor, column_filters, row_filters
 from blackcore.minimal.query_engine.optimization import (
     CostBasedOptimizer,
     ExecutionPlan,
@@ -22,7 +22,7 @@ from blackcore.minimal.query_engine.optimization.query_optimizer import (
 )
 from blackcore.minimal.query_engine.query import StructuredQuery, evaluate
 from blackcore.minimal.query_engine.settings import ExecutionSettings
-from tests.strategies import AGREEMENT, questions
+from tests.strategies import AGREEMENT, ManyRecords, questions
 
 ROWS_ONLY = ExecutionSettings(columns_from_rows=10**9, answer_prefix_rows=1)
 COLUMNS = ExecutionSettings(columns_from_rows=0, answer_prefix_rows=1)
@@ -68,6 +68,16 @@ def test_every_way_forced_on_every_stage_answers_like_the_evaluator(question: Qu
     for way in Way:
         stages = tuple(replace(stage, way=way) for stage in plan.filter_stages)
         assert_answers(replace(plan, filter_stages=stages), records, query)
+
+
+@AGREEMENT
+@given(questions())
+def test_rows_that_are_passed_over_in_chunks_answer_like_the_evaluator(question: Question) -> None:
+    rows, query = question
+    records = ManyRecords("db", rows)
+    with patch.object(row_filters, "CHUNK_ROWS", 3):
+        for settings in (ROWS_ONLY, COLUMNS, COLUMNS, COLUMNS):  # cold, then with more columns
+            assert_answers(plan_of(query, records, settings), records, query)
 
 
 @AGREEMENT

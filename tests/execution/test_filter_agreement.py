@@ -23,7 +23,7 @@ from blackcore.minimal.query_engine.execution.masks import mask_of
 from blackcore.minimal.query_engine.execution.predicates import surviving_ids
 from blackcore.minimal.query_engine.execution.row_filters import RowFilters
 from blackcore.minimal.query_engine.query import matches
-from tests.strategies import FIELD_KINDS, cases, one_field
+from tests.strategies import FIELD_KINDS, ManyRecords, cases, one_field
 
 BIG = 2**53
 SMALL_INTEGERS = [0, 1, -1, 2, 3, -2, BIG, BIG + 1, -BIG - 1, 2**63 - 1, -(2**63)]
@@ -171,12 +171,6 @@ def assert_every_way_agrees(condition: QueryFilter, records: Records) -> None:
         part = mask(condition, column, ids, once)
         if part is not None:
             assert ids[np.flatnonzero(part)].tolist() == expected_of_some, told
-
-
-class ManyRecords(Records):
-    """Records that are passed over as those of a large database are."""
-
-    keeps_cells = False
 
 
 def mask(condition: QueryFilter, column: AnyColumn, ids: RowIds | None, once: bool) -> Mask | None:

@@ -15,19 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import FilterGroup, QueryFilter, QueryOperator, field
-from blackcore.minimal.query_engine.data import Records
 from blackcore.minimal.query_engine.execution.row_filters import RowFilters
 from blackcore.minimal.query_engine.execution.row_scans import can_scan
 from blackcore.minimal.query_engine.query import Condition, matches
-from tests.strategies import cases
+from tests.strategies import ManyRecords, cases
 
 Rows = list[dict[str, Any]]
-
-
-class ManyRecords(Records):
-    """Records that are passed over as those of a large database are."""
-
-    keeps_cells = False
 
 
 def passed(rows: Rows, *conditions: Condition, chunk_rows: int = 4) -> list[int]:

@@ -51,7 +51,7 @@ class RowFilters:
     Args:
         records: the rows.
         pattern_timeout_seconds: what a look-around pattern may take.
-        chunk_rows: how many rows go through all conditions together.
+        chunk_rows: how many rows go through all conditions together; `CHUNK_ROWS` unless given.
         clock: tells nanoseconds.
     """
 
@@ -60,12 +60,12 @@ class RowFilters:
         records: Records,
         pattern_timeout_seconds: float,
         *,
-        chunk_rows: int = CHUNK_ROWS,
+        chunk_rows: int | None = None,
         clock: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self.records = records
         self.pattern_timeout_seconds = pattern_timeout_seconds
-        self._chunk_rows = chunk_rows
+        self._chunk_rows = chunk_rows or CHUNK_ROWS
         self._clock = clock
         self._scans: dict[int, RowScan | None] = {}
 
