@@ -1,9 +1,9 @@
 """Filters as single passes over dicts: each value is compared as it is met, and never kept.
 
-A pass first finds candidates with Python's own operator, which are all that the specification could
-accept: it asks the same of values, and besides that they be of the operand's kind. Candidates of
-the types that are of that kind for certain are accepted, any others asked one by one. Values that
-Python cannot compare at all (null among numbers) leave a pass for the next, more patient one.
+A pass finds candidates with Python's own operator, which are all that the specification could
+accept: it asks the same of values, and besides that they be of the operand's kind. Those of types
+that surely are of that kind are accepted, of any others the specification is asked. A value that
+Python cannot compare at all (null among numbers) leaves the pass to the next, more patient one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from ..query.operators import COMPLEMENT_OF, ORDERINGS
 from ..query.values import instant_of
 
 _Rows: TypeAlias = Sequence[Mapping[str, Any]]
-_Scan: TypeAlias = Callable[[_Rows, str, Any, Sequence[int]], list[int]]
+_Test: TypeAlias = Callable[[object], bool]
+_Scan: TypeAlias = Callable[[_Rows, str, Any, Sequence[int], frozenset[type], _Test], list[int]]
 
 _MAX_MEMBERS = 64
 """Longer lists are not looked through for texts that read as dates."""
@@ -49,37 +50,28 @@ class RowScan:
 
     def surviving(self, ids: Sequence[int]) -> list[int] | None:
         """Return the positions among `ids` that the filter holds for, None where it can't tell."""
-        candidates = self._candidates(ids)
-        if candidates is None:
-            return None
-        found = self._verified(candidates)
-        if not self._is_complement:
+        found = self._found(ids)
+        if found is None or not self._is_complement:
             return found
         if not found:
             return list(ids)
         excluded = set(found)
         return [i for i in ids if i not in excluded]
 
-    def _candidates(self, ids: Sequence[int]) -> list[int] | None:
+    def _found(self, ids: Sequence[int]) -> list[int] | None:
         while self._scans_left:
-            scan = self._scans_left[0]
+            scan, path = self._scans_left[0], self._condition.field
             try:
-                return scan(self._rows, self._condition.field, self._operand, ids)
+                return scan(self._rows, path, self._operand, ids, self._sure, self._holds)
             except Exception:  # noqa: BLE001 - what a value raises when compared, who is asked next tells the meaning of
                 del self._scans_left[0]
         return None
 
-    def _verified(self, candidates: list[int]) -> list[int]:
-        rows, path, sure = self._rows, self._condition.field, self._sure
-        if sure.issuperset({type(rows[i].get(path)) for i in candidates}):
-            return candidates
-        operand, case_sensitive = self._condition.value, self._condition.case_sensitive
-        return [
-            i
-            for i in candidates
-            if type(value := rows[i].get(path)) in sure
-            or holds(self._operator, value, operand, case_sensitive=case_sensitive)
-        ]
+    def _holds(self, value: object) -> bool:
+        condition = self._condition
+        return holds(
+            self._operator, value, condition.value, case_sensitive=condition.case_sensitive
+        )
 
 
 def can_scan(condition: QueryFilter) -> bool:
@@ -139,67 +131,117 @@ for _operator in (QueryOperator.EQUALS, QueryOperator.IN, QueryOperator.BETWEEN,
     _SURE[_operator, str] = _TEXTS
 
 
-def _among(rows: _Rows, path: str, chosen: frozenset[object], ids: Sequence[int]) -> list[int]:
-    return [i for i in ids if rows[i].get(path) in chosen]
+def _among(
+    rows: _Rows,
+    path: str,
+    chosen: frozenset[object],
+    ids: Sequence[int],
+    sure: frozenset[type],
+    means: _Test,
+) -> list[int]:
+    return [i for i in ids if (v := rows[i].get(path)) in chosen and (type(v) in sure or means(v))]
 
 
 # each for values without null first: that spares a comparison
 _SCANS: dict[QueryOperator, tuple[_Scan, ...]] = {
-    QueryOperator.EQUALS: (lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) == o],),
+    QueryOperator.EQUALS: (
+        lambda rows, path, o, ids, sure, means: [
+            i for i in ids if (v := rows[i].get(path)) == o and (type(v) in sure or means(v))
+        ],
+    ),
     QueryOperator.IN: (_among,),
     QueryOperator.IS_NULL: (
-        lambda rows, path, _, ids: [
+        lambda rows, path, _, ids, sure, means: [
             i
             for i in ids
-            if (v := rows[i].get(path)) is None or v != v  # noqa: PLR0124 - NaN is what differs from itself
+            if ((v := rows[i].get(path)) is None or v != v) and (type(v) in sure or means(v))  # noqa: PLR0124 - NaN is what differs from itself
         ],
     ),
     QueryOperator.GT: (
-        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) > o],
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and v > o
+        lambda rows, path, o, ids, sure, means: [
+            i for i in ids if (v := rows[i].get(path)) > o and (type(v) in sure or means(v))
+        ],
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None and v > o and (type(v) in sure or means(v))
         ],
     ),
     QueryOperator.GTE: (
-        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) >= o],
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and v >= o
+        lambda rows, path, o, ids, sure, means: [
+            i for i in ids if (v := rows[i].get(path)) >= o and (type(v) in sure or means(v))
+        ],
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None and v >= o and (type(v) in sure or means(v))
         ],
     ),
     QueryOperator.LT: (
-        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) < o],
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and v < o
+        lambda rows, path, o, ids, sure, means: [
+            i for i in ids if (v := rows[i].get(path)) < o and (type(v) in sure or means(v))
+        ],
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None and v < o and (type(v) in sure or means(v))
         ],
     ),
     QueryOperator.LTE: (
-        lambda rows, path, o, ids: [i for i in ids if rows[i].get(path) <= o],
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and v <= o
+        lambda rows, path, o, ids, sure, means: [
+            i for i in ids if (v := rows[i].get(path)) <= o and (type(v) in sure or means(v))
+        ],
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None and v <= o and (type(v) in sure or means(v))
         ],
     ),
     QueryOperator.BETWEEN: (
-        lambda rows, path, o, ids: [i for i in ids if o[0] <= rows[i].get(path) <= o[1]],
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and o[0] <= v <= o[1]
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if o[0] <= (v := rows[i].get(path)) <= o[1] and (type(v) in sure or means(v))
+        ],
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None
+            and o[0] <= v <= o[1]
+            and (type(v) in sure or means(v))
         ],
     ),
     QueryOperator.CONTAINS: (
-        lambda rows, path, o, ids: [i for i in ids if o in rows[i].get(path)],  # type: ignore[operator]  # what has no members raises
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and o in v
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if o in (v := rows[i].get(path))  # type: ignore[operator]  # what has no members raises
+            and (type(v) in sure or means(v))
+        ],
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None and o in v and (type(v) in sure or means(v))
         ],
     ),
 }
 _FOLDED_SCANS: dict[QueryOperator, tuple[_Scan, ...]] = {
     QueryOperator.EQUALS: (
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and v.casefold() == o
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None
+            and v.casefold() == o
+            and (type(v) in sure or means(v))
         ],
     ),
     QueryOperator.CONTAINS: (
-        lambda rows, path, o, ids: [
-            i for i in ids if (v := rows[i].get(path)) is not None and o in v.casefold()
+        lambda rows, path, o, ids, sure, means: [
+            i
+            for i in ids
+            if (v := rows[i].get(path)) is not None
+            and o in v.casefold()
+            and (type(v) in sure or means(v))
         ],
     ),
 }
