@@ -95,9 +95,9 @@ class Executor:
 
         def column_of(path: str) -> Column | None:
             if path not in store:
-                looked_up = records.row_passes[path] + 1
-                if rows * looked_up * _LOOKED_UP < len(records):
-                    records.row_passes[path] = looked_up
+                uses = 1 + _USES_AHEAD * records.row_passes[path]
+                if rows * uses * _LOOKED_UP < len(records):
+                    records.row_passes[path] += 1
                     return None
             found = self._columns.column(store, path)
             return None if isinstance(found, ListColumn) else found
@@ -137,6 +137,8 @@ class Executor:
 
 _LOOKED_UP = 8
 """The making of a column for each row takes so many times less than to look up a row for a sort."""
+_USES_AHEAD = 8
+"""A field that was looked up will be so many times more, each time that it was."""
 
 
 def _no_column(_path: str) -> None:

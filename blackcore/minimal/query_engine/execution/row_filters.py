@@ -7,6 +7,7 @@ once as the processor's caches hold: the stages after the first find them there.
 from __future__ import annotations
 
 import time
+from array import array
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -81,7 +82,8 @@ class RowFilters:
         passed = self.passed([stage.condition for stage in stages], candidates)
         done = zip(stages, passed.left, passed.nanoseconds, strict=True)
         actuals.extend(filtered_by(stage, left, elapsed) for stage, left, elapsed in done)
-        return np.array(passed.ids[:limit], dtype=np.uint32), len(passed.ids)
+        kept = array("I", passed.ids[:limit])  # numpy takes a list's numbers in twice the time
+        return np.array(kept, dtype=np.uint32), len(passed.ids)
 
     def passed(self, conditions: Sequence[Condition], ids: Sequence[int] | None) -> Passed:
         """Return the positions among `ids` (all rows for None) that all conditions hold for.
