@@ -111,12 +111,14 @@ def _of_rows(records: Records, path: str) -> FieldStatistics:
     """Return what a sample of the rows tells."""
     rows = records.rows
     positions = _sample_positions(len(rows))
+    # the same for all fields: to find rows all over the memory takes longer than to read them
+    sampled = records.derived("sampled rows", lambda: [rows[i] for i in positions])
     if "." not in path:
-        cells = [rows[i].get(path, _MISSING) for i in positions]
+        cells = [row.get(path, _MISSING) for row in sampled]
         missing = sum(1 for cell in cells if cell is _MISSING)
         sample = tuple([None if cell is _MISSING else cell for cell in cells] if missing else cells)
         return _described(path, len(rows), sample, missing, through_list=False)
-    walked = [walk(rows[i], path) for i in positions]
+    walked = [walk(row, path) for row in sampled]
     missing = sum(1 for found, _ in walked if not found)
     if any(through_list for _, through_list in walked):
         lists = tuple(tuple(found) or (None,) for found, _ in walked)
