@@ -7,6 +7,7 @@ import re
 from typing import NoReturn
 
 from ..query import QueryFilter, QueryOperator
+from ..query.operators import TEXT_OPERATORS
 
 
 class FilterSyntaxError(ValueError):
@@ -84,7 +85,7 @@ def _operand(operator: QueryOperator, text: str, whole: str) -> object:
         raise FilterSyntaxError(f'{whole!r} has no value; the empty text is written ""')
     if operator in _WITH_LIST:
         return _listed(text, whole)
-    if operator in (QueryOperator.REGEX, QueryOperator.FUZZY):
+    if operator in TEXT_OPERATORS:
         return _text_operand(operator, text)
     return json_value(text)
 

@@ -16,7 +16,7 @@ import numpy as np
 from rapidfuzz import fuzz, process
 
 from ..query import QueryFilter, QueryOperator, holds
-from ..query.operators import COMPLEMENT_OF, fuzzy_operand
+from ..query.operators import COMPLEMENT_OF, TEXT_OPERATORS, fuzzy_operand
 from ..query.patterns import compile_pattern
 from ..query.values import instant_of
 
@@ -45,7 +45,15 @@ def surviving_ids(
     positive = COMPLEMENT_OF.get(condition.operator)
     if positive is None:
         return _surviving(condition, condition.operator, records, ids, pattern_timeout_seconds)
-    excluded = set(_surviving(condition, positive, records, ids, pattern_timeout_seconds))
+    found = _surviving(condition, positive, records, ids, pattern_timeout_seconds)
+    return without(found, ids)
+
+
+def without(found: Sequence[int], ids: Sequence[int]) -> list[int]:
+    """Return the positions among `ids`, in their order, that are not among those found."""
+    if not found:
+        return list(ids)
+    excluded = set(found)
     return [i for i in ids if i not in excluded]
 
 
@@ -56,7 +64,7 @@ def _surviving(
     ids: Sequence[int],
     timeout_seconds: float,
 ) -> list[int]:
-    if which in (QueryOperator.REGEX, QueryOperator.FUZZY):
+    if which in TEXT_OPERATORS:
         return _surviving_text(condition, records, ids, timeout_seconds)
     cells, types = records.cells(condition.field, None if len(ids) == len(records) else ids)
     if types.is_plain:

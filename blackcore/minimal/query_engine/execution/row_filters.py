@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..data import RowIds, StageActual
-from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
-from .predicates import surviving_ids
+from ..query import Condition, FilterGroup, QueryFilter
+from ..query.operators import TEXT_OPERATORS
+from .predicates import surviving_ids, without
 from .row_scans import RowScan, can_scan
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 1_024
 """Dicts of some twenty fields that fit into a core's own cache; twice as many take longer."""
-
 
 _SEARCHED_ROWS = 65_536
 """A pattern is compiled for each part, which takes as long as looking at a thousand texts."""
@@ -130,7 +130,7 @@ class RowFilters:
         if isinstance(condition, QueryFilter):
             return self._of_filter(condition, ids)
         found = self._all(condition, ids) if condition.mode == "and" else self._any(condition, ids)
-        return _without(found, ids) if condition.negate else found
+        return without(found, ids) if condition.negate else found
 
     def _of_filter(self, condition: QueryFilter, ids: Sequence[int]) -> Sequence[int]:
         scan = None if self.records.keeps_cells else self._scan_of(condition)
@@ -155,7 +155,7 @@ class RowFilters:
         return ids
 
     def _any(self, group: FilterGroup, ids: Sequence[int]) -> Sequence[int]:
-        """Each member looks only at the rows that none before it holds for."""
+        """Each member looks at the rows that none before it holds for, and may at some more."""
         found: Sequence[int] = ()
         remaining = ids
         for member in group.filters:
@@ -163,26 +163,20 @@ class RowFilters:
             if not more:
                 continue
             found = sorted({*found, *more})
-            if len(found) * _FOUND_AGAIN > len(ids):  # to find few again costs less
-                remaining = _without(found, ids)
+            if len(found) * _FOUND_AGAIN > len(ids):
+                remaining = without(found, ids)
         return found
 
 
-def _without(found: Sequence[int], ids: Sequence[int]) -> Sequence[int]:
-    if not found:
-        return ids
-    excluded = set(found)
-    return [i for i in ids if i not in excluded]
-
-
 _FOUND_AGAIN = 8
+"""Members of an OR look again at what was found, as long as that is below this part of the rows."""
 
 
 def _searches(condition: Condition) -> bool:
     """Return whether a condition looks for a pattern or a fuzzy text, in many texts at a time."""
     if isinstance(condition, FilterGroup):
         return any(map(_searches, condition.filters))
-    return condition.operator in (QueryOperator.REGEX, QueryOperator.FUZZY)
+    return condition.operator in TEXT_OPERATORS
 
 
 def filtered_by(stage: FilterStage, left: int, elapsed_ns: int) -> StageActual:

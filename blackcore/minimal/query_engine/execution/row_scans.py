@@ -14,10 +14,10 @@ from typing import Any, TypeAlias, cast
 from ..query import QueryFilter, QueryOperator, holds
 from ..query.operators import COMPLEMENT_OF, ORDERINGS
 from ..query.values import instant_of
+from .predicates import Test, without
 
 _Rows: TypeAlias = Sequence[Mapping[str, Any]]
-_Test: TypeAlias = Callable[[object], bool]
-_Scan: TypeAlias = Callable[[_Rows, str, Any, Sequence[int], frozenset[type], _Test], list[int]]
+_Scan: TypeAlias = Callable[[_Rows, str, Any, Sequence[int], frozenset[type], Test], list[int]]
 
 _MAX_MEMBERS = 64
 """Longer lists are not looked through for texts that read as dates."""
@@ -51,12 +51,7 @@ class RowScan:
     def surviving(self, ids: Sequence[int]) -> list[int] | None:
         """Return the positions among `ids` that the filter holds for, None where it can't tell."""
         found = self._found(ids)
-        if found is None or not self._is_complement:
-            return found
-        if not found:
-            return list(ids)
-        excluded = set(found)
-        return [i for i in ids if i not in excluded]
+        return without(found, ids) if found is not None and self._is_complement else found
 
     def _found(self, ids: Sequence[int]) -> list[int] | None:
         while self._scans_left:
@@ -137,7 +132,7 @@ def _among(
     chosen: frozenset[object],
     ids: Sequence[int],
     sure: frozenset[type],
-    means: _Test,
+    means: Test,
 ) -> list[int]:
     return [i for i in ids if (v := rows[i].get(path)) in chosen and (type(v) in sure or means(v))]
 

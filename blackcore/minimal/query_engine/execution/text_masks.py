@@ -12,7 +12,7 @@ import polars as pl
 from ..data import RowIds, StringColumn
 from ..data.columns import FEW_CODES, Integers, Mask, SortKeys
 from ..query import QueryFilter, QueryOperator
-from ..query.operators import ORDERINGS
+from ..query.operators import ORDERINGS, TEXT_OPERATORS
 from ..query.patterns import compile_pattern
 from .predicates import Test, fuzzy_mask, plain_test
 
@@ -259,7 +259,7 @@ def _over_texts(
 ) -> Mask | None:
     """Evaluate a test on each string of a series, nulls as the operator has them."""
     cells = series.to_list()
-    if operator in (QueryOperator.REGEX, QueryOperator.FUZZY):
+    if operator in TEXT_OPERATORS:
         return _over_strings(operator, condition, cells, timeout_seconds)
     test: Test = plain_test(operator, condition.value, _TEXTS, condition.case_sensitive)
     return np.fromiter(map(test, cells), dtype=np.bool_, count=len(cells))

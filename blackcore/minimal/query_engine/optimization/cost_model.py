@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from ..data.columns import FEW_CODES
 from ..query import Condition, FilterGroup, QueryFilter, QueryOperator
-from ..query.operators import COMPLEMENT_OF
+from ..query.operators import COMPLEMENT_OF, TEXT_OPERATORS
 from ..query.patterns import compile_pattern
 from ..query.values import Kind
 from .logic import RANGES
@@ -123,8 +123,8 @@ class CostModel:
         ways = dict.fromkeys((Way.COLUMN, Way.SURVIVORS, Way.ROWS), 0.0)
         left = surviving
         for at, member in enumerate(group.filters):
-            is_passing = passing or at > 0
-            costs = self._ways(member, statistics, left, passing=is_passing)  # once: groups nest
+            # once for each member: groups nest 64 deep
+            costs = self._ways(member, statistics, left, passing=passing or at > 0)
             column = costs.get(Way.COLUMN)  # the same whatever is left
             if column is None:
                 column = self._ways(member, statistics, 1.0)[Way.ROWS]
@@ -235,7 +235,7 @@ class CostModel:
             or not (condition.case_sensitive or condition.operator in _FOLDED_PLAINLY)
         ):
             return lookup + self.spec_test_ns
-        if condition.operator in _OF_MANY_TEXTS:  # they are put together first, as for a column
+        if condition.operator in TEXT_OPERATORS:  # they are put together first, as for a column
             lookup += self.extract_ns
         return lookup + max(self.row_test_ns, self._value_ns(condition, known)[0])
 
@@ -307,8 +307,7 @@ def _decided(fraction: float, mode: Literal["and", "or"]) -> float:
     return max(1.0 - fraction if mode == "and" else fraction, 1e-9)
 
 
-_OF_MANY_TEXTS = frozenset({QueryOperator.REGEX, QueryOperator.FUZZY})
-_FOLDED_PLAINLY = _OF_MANY_TEXTS | {
+_FOLDED_PLAINLY = TEXT_OPERATORS | {
     QueryOperator.EQUALS,
     QueryOperator.NOT_EQUALS,
     QueryOperator.CONTAINS,

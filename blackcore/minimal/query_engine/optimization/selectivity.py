@@ -21,7 +21,7 @@ from ..query import (
     QueryOperator,
     holds,
 )
-from ..query.operators import COMPLEMENT_OF, ORDERINGS, fuzzy_operand
+from ..query.operators import COMPLEMENT_OF, ORDERINGS, TEXT_OPERATORS, fuzzy_operand
 from ..query.patterns import Mask, compile_pattern
 from ..query.values import Kind, compare, kind_of
 from .logic import EQUALITIES, RANGES
@@ -223,7 +223,7 @@ def _positive_fraction(
     operand = condition.value
     if operator is QueryOperator.IS_NULL:
         return known.null_fraction
-    if operator in _TEXT_OPERATORS:
+    if operator in TEXT_OPERATORS:
         return _text_fraction(operator, condition, known)
     if operator is QueryOperator.CONTAINS and not known.through_list:
         return _contains_fraction(condition, known)
@@ -240,7 +240,6 @@ def _positive_fraction(
     return _tried_fraction(operator, condition, known)
 
 
-_TEXT_OPERATORS = frozenset({QueryOperator.REGEX, QueryOperator.FUZZY})
 _TEXT_KINDS = frozenset({Kind.STRING, Kind.NULL})
 _COUNTED_KINDS = frozenset({Kind.BOOL, Kind.NUMBER, Kind.STRING})
 

@@ -40,6 +40,9 @@ ORDERINGS: Final = frozenset(
 )
 """The operators that compare with one bound."""
 
+TEXT_OPERATORS: Final = frozenset({QueryOperator.REGEX, QueryOperator.FUZZY})
+"""The operators that hold for strings only, and take long for each."""
+
 COMPLEMENT_OF: Final[dict[QueryOperator, QueryOperator]] = {
     QueryOperator.NOT_EQUALS: QueryOperator.EQUALS,
     QueryOperator.NOT_CONTAINS: QueryOperator.CONTAINS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...query import Condition, FilterGroup, QueryFilter
-from ...query.operators import QueryOperator
+from ...query.operators import TEXT_OPERATORS, QueryOperator
 from ...query.values import folded
 from ..logic import EVERYTHING, NOTHING
 from ..ranges import holds_for_nothing
@@ -20,7 +20,7 @@ def fold_case_once(node: Condition, _context: RuleContext) -> Condition:
     """
     if node.is_group or node.case_sensitive:
         return node
-    if node.operator in (QueryOperator.REGEX, QueryOperator.FUZZY):
+    if node.operator in TEXT_OPERATORS:
         return node
     if node.operator in _CASELESS or isinstance(node.value, int | float):
         return node.model_copy(update={"case_sensitive": True})
