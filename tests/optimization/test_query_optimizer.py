@@ -280,6 +280,18 @@ def test_a_shape_is_that_of_values_that_leave_about_as_many_rows_in_a_larger_dat
     )
 
 
+def test_texts_that_leave_many_rows_are_of_another_shape_than_those_that_leave_few(
+    flights: Records,
+) -> None:
+    optimizer = CostBasedOptimizer(settings=ExecutionSettings(planned_anew_from_rows=5_000))
+    half = field("distance") > 1_500
+    few, others, more, many = (field("note").contains(p) for p in ("zzz", "qqq", "yyy", "e"))
+    assert not known_plan(optimizer, flights, few, half)
+    assert known_plan(optimizer, flights, others, half)
+    assert not known_plan(optimizer, flights, many, half)
+    assert known_plan(optimizer, flights, more, half)
+
+
 def test_a_look_around_is_a_shape_of_its_own(flights: Records) -> None:
     small = Records("flights", flights.rows[:3_000])
     optimizer = CostBasedOptimizer()

@@ -263,8 +263,16 @@ def test_plain_questions_are_seen_to_be_plain() -> None:
         ("e", "between", [2, 1]),
         ("e", "gt", True),
         ("a", "eq", 2),
+        ("c", "regex", "^b+"),
+        ("c", "gt", "b"),
+        ("c", "not_contains", "b"),
     ):
         assert not are_plain([*plain, other])
+    of_one_text = filters(("c", "contains", "b"), ("c", "fuzzy", "b"))
+    assert are_plain([*plain, *of_one_text])
+    assert not are_plain([*plain, *of_one_text, QueryFilter("c", "contains", "b")])
+    assert are_plain([QueryFilter("c", "regex", "^a", False)])
+    assert not are_plain([QueryFilter("c", "eq", "A", False)])
     assert not are_plain([FilterGroup("and", plain)])
 
 

@@ -16,7 +16,9 @@ from blackcore.minimal.query_engine.optimization.selectivity import (
     backed_off,
     selectivity,
 )
+from blackcore.minimal.query_engine.optimization.statistics import FEW_TEXTS
 from blackcore.minimal.query_engine.query import Condition, QueryOperator, condition_fields, matches
+from blackcore.minimal.query_engine.query.patterns import Pattern
 from tests.strategies import questions
 
 CONDITIONS: list[Condition] = [
@@ -196,6 +198,43 @@ def test_a_pattern_that_may_be_slow_is_guessed_and_not_run(flights: Records) -> 
     assert selectivity(field("id").fuzzy("1"), statistics) < 0.01
 
 
+@pytest.mark.parametrize("condition", CONDITIONS, ids=str)
+def test_a_rough_estimate_is_not_far_from_the_other(flights: Records, condition: Condition) -> None:
+    statistics = gather(flights, condition_fields(condition))
+    exact = selectivity(condition, statistics)
+    assert selectivity(condition, statistics, roughly=True) == pytest.approx(exact, abs=0.15)
+
+
+def test_a_rough_estimate_tries_few_texts(flights: Records) -> None:
+    known = gather(flights, ["tailnum"]).fields["tailnum"]
+    few = known.with_few_texts
+    assert len(few.tried_texts.names) <= FEW_TEXTS < len(known.tried_texts.names)
+    assert sum(few.tried_texts.fractions) == pytest.approx(sum(known.tried_texts.fractions))
+    assert few.with_few_texts is few
+
+
+@pytest.mark.parametrize("roughly", [True, False])
+def test_a_text_is_tried_once_as_long_as_it_is_among_the_last_ones(
+    flights: Records, monkeypatch: pytest.MonkeyPatch, roughly: bool
+) -> None:
+    statistics = gather(flights, ["note"])
+    tried: list[str] = []
+    search = Pattern.search_series
+    monkeypatch.setattr(
+        Pattern, "search_series", lambda self, s: (tried.append(self.text), search(self, s))[1]
+    )
+    asked = field("note").regex("la.e")
+    first = selectivity(asked, statistics, roughly=roughly)
+    assert selectivity(field("note").regex("la.e"), statistics, roughly=roughly) == first
+    assert tried == ["la.e"]
+    for number in range(1_500):
+        selectivity(field("note").contains(f"{number}"), statistics, roughly=roughly)
+    known = statistics.fields["note"]
+    assert len((known.with_few_texts if roughly else known).tried_fractions) <= 1_000
+    assert selectivity(asked, statistics, roughly=roughly) == first
+    assert tried == ["la.e", "la.e"]
+
+
 @settings(max_examples=25)
 @given(questions())
 def test_an_estimate_of_anything_is_a_fraction(question: tuple[list[dict[str, Any]], Any]) -> None:
@@ -203,3 +242,4 @@ def test_an_estimate_of_anything_is_a_fraction(question: tuple[list[dict[str, An
     statistics = gather(Records("db", rows), query.field_paths)
     for condition in query.filters:
         assert 0.0 <= selectivity(condition, statistics) <= 1.0
+        assert 0.0 <= selectivity(condition, statistics, roughly=True) <= 1.0

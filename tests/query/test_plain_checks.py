@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blackcore.minimal.query_engine import (
+    FilterGroup,
+    QueryDepthError,
     QueryEngineError,
     QueryFilter,
     QueryOperator,
@@ -22,6 +24,7 @@ from blackcore.minimal.query_engine import (
     SortField,
 )
 from blackcore.minimal.query_engine.query.values import json_text
+from blackcore.minimal.query_engine.settings import MAX_FILTER_DEPTH
 from tests.strategies import ANYTHING
 
 
@@ -107,11 +110,39 @@ def test_a_page_is_the_same_by_position_and_by_name(values: Any) -> None:
         assert_the_same(QueryPagination, ("page", "size")[:count], values[:count])
 
 
+A_FILTER = QueryFilter("a", "eq", 1)
+MEMBERS = st.sampled_from(
+    [A_FILTER, FilterGroup("or", [A_FILTER]), {"field": "a", "operator": "eq", "value": 1}, "a", 5]
+)
+
+
+@given(
+    st.tuples(
+        st.sampled_from(["and", "or", "xor", "", Kind.EQUALS]) | ODD,
+        st.lists(MEMBERS, max_size=3) | st.lists(MEMBERS, max_size=3).map(tuple) | ODD,
+        CASES,
+    ),
+    st.integers(min_value=0, max_value=3),
+)
+def test_a_group_is_the_same_by_position_and_by_name(values: Any, count: int) -> None:
+    assert_the_same(FilterGroup, ("mode", "filters", "negate")[:count], values[:count])
+
+
+def test_groups_nested_too_deep_are_refused_by_position_and_by_name() -> None:
+    group = FilterGroup("and", [A_FILTER])
+    while group.depth < MAX_FILTER_DEPTH:
+        group = FilterGroup("and", [group])
+    for make in (lambda: FilterGroup("and", [group]), lambda: FilterGroup(filters=[group])):
+        with pytest.raises(QueryDepthError, match="nested deeper than 64"):
+            make()
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
         (QueryFilter("a", "in", [1, 2]), QueryFilter(field="a", operator="in", value=[1, 2])),
         (SortField("a", "desc"), SortField(field="a", order="desc")),
+        (FilterGroup("or", [A_FILTER]), FilterGroup(mode="or", filters=[A_FILTER])),
         (QueryPagination(2, 50), QueryPagination(page=2, size=50)),
     ],
     ids=lambda model: type(model).__name__,
@@ -129,7 +160,7 @@ def test_what_can_be_done_with_a_model_can_be_done_with_both(one: Any, other: An
         assert hash(do(one)) == hash(other)
     assert one.model_dump_json(exclude_unset=True) == other.model_dump_json(exclude_unset=True)
     with pytest.raises(Exception, match="frozen"):
-        one.field = "b"
+        one.mode = one.field = "b"
 
 
 def test_a_subclass_that_checks_more_is_checked_by_pydantic() -> None:
@@ -143,7 +174,7 @@ def test_a_subclass_that_checks_more_is_checked_by_pydantic() -> None:
         Narrow(1, 11)
 
 
-@pytest.mark.parametrize("model", [QueryFilter, SortField, QueryPagination])
+@pytest.mark.parametrize("model", [QueryFilter, FilterGroup, SortField, QueryPagination])
 def test_more_values_than_fields_are_refused(model: Any) -> None:
     with pytest.raises(QueryEngineError, match=r"takes \d values .*, 5 were given"):
         model("a", "eq", 1, True, 5)

@@ -80,12 +80,19 @@ def field_statistics(records: Records, path: str) -> FieldStatistics:
 
 
 def _known(records: Records, path: str, column: Column | None) -> FieldStatistics:
-    known = records.derived(("statistics", path), lambda: _Known(_of_rows(records, path)))
+    every = records.derived("statistics", _new_fields)
+    known = every.get(path)
+    if known is None:  # threads that come at once find the same
+        known = every.setdefault(path, _Known(_of_rows(records, path)))
     if column is not None and not known.is_of_column:
         better = _of_column(known.statistics, column)
-        if better is not None:  # threads that come at once find the same
+        if better is not None:
             known.statistics, known.is_of_column = better, True
     return known.statistics
+
+
+def _new_fields() -> dict[str, _Known]:
+    return {}
 
 
 _NO_COLUMN = ColumnState(None)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from ..query import Condition, QueryOperator
 from ..query.patterns import compile_pattern
 from .plan import FilterStage
+from .selectivity import TRIED_OPERATORS, selectivity
 from .statistics import QueryStatistics
 
 _MAX_SHAPES = 1_024
@@ -72,14 +73,15 @@ class PlanCache:
 def shape_of(
     conditions: Sequence[Condition],
     statistics: QueryStatistics,
-    fractions: Sequence[float] | None = None,
+    *,
+    by_fractions: bool = False,
 ) -> Hashable:
     """Return what two questions share if one's plan serves the other.
 
     Args:
         conditions: AND-ed.
         statistics: of their database.
-        fractions: what each of them leaves, where that matters.
+        by_fractions: whether it matters how many rows each of them leaves.
     """
     return (
         statistics.database,
@@ -88,7 +90,9 @@ def shape_of(
         # what is looked up in the rows again and again is worth a column sooner or later
         tuple([passes.bit_length() for passes in statistics.row_passes.values()]),
         tuple([_condition_shape(condition) for condition in conditions]),
-        None if fractions is None else tuple([_magnitude(fraction) for fraction in fractions]),
+        tuple([_magnitude(condition, statistics) for condition in conditions])
+        if by_fractions
+        else None,
     )
 
 
@@ -106,6 +110,22 @@ def _condition_shape(condition: Condition) -> Hashable:
     return (condition.mode, condition.negate, members)
 
 
-def _magnitude(fraction: float) -> tuple[int, int]:
-    """Return in which power of two a fraction is, and what it leaves out."""
-    return (math.frexp(fraction)[1], math.frexp(1.0 - fraction)[1])
+def _magnitude(condition: Condition, statistics: QueryStatistics) -> tuple[int, int]:
+    """Return in which power of two is what a condition leaves, and what it leaves out.
+
+    Small parts are told apart only where no texts are tried, since few texts do not tell them.
+    """
+    fraction = selectivity(condition, statistics, roughly=True)
+    left, out = math.frexp(fraction)[1], math.frexp(1.0 - fraction)[1]
+    if _looks_into_texts(condition):
+        return max(left, _LEAST_TRIED), max(out, _LEAST_TRIED)
+    return left, out
+
+
+_LEAST_TRIED = -3
+
+
+def _looks_into_texts(condition: Condition) -> bool:
+    if condition.is_group:
+        return any(map(_looks_into_texts, condition.filters))
+    return condition.operator in TRIED_OPERATORS

@@ -65,7 +65,11 @@ class _Field(NamedTuple):
 
 
 def _fields_of(conditions: Iterable[Condition], statistics: QueryStatistics) -> tuple[_Field, ...]:
-    paths = {path for condition in conditions for path in condition_fields(condition)}
+    paths = {
+        path
+        for condition in conditions
+        for path in (condition_fields(condition) if condition.is_group else (condition.field,))
+    }
     made = []
     for path in paths:
         known = statistics.fields.get(path)

@@ -169,19 +169,16 @@ class CostBasedOptimizer:
         self, conditions: tuple[Condition, ...], statistics: QueryStatistics
     ) -> tuple[tuple[FilterStage, ...], bool]:
         """Return the stages, and whether they were planned for other values of the same shape."""
-        fractions = None
-        if statistics.row_count >= self.settings.planned_anew_from_rows:
-            fractions = [selectivity(condition, statistics) for condition in conditions]
         if not self.keep_order and any(condition.is_group for condition in conditions):
             conditions = tuple(
                 [self.cost_model.arranged(condition, statistics) for condition in conditions]
             )
-        shape = shape_of(conditions, statistics, fractions)
+        values_matter = statistics.row_count >= self.settings.planned_anew_from_rows
+        shape = shape_of(conditions, statistics, by_fractions=values_matter)
         known = self._plans.stages(shape, conditions)
         if known is not None:
             return known, True
-        if fractions is None:
-            fractions = [selectivity(condition, statistics) for condition in conditions]
+        fractions = [selectivity(condition, statistics) for condition in conditions]
         plan = (
             self._row_stages
             if statistics.row_count < self.settings.columns_from_rows

@@ -37,18 +37,45 @@ _TRIED_VALUES = 150
 _COUNTED_MEMBERS = 1_000
 
 
-def selectivity(condition: Condition, statistics: TableStatistics) -> float:
-    """Return the estimated fraction of all rows that a condition holds for, 0.0 to 1.0."""
+def selectivity(
+    condition: Condition, statistics: TableStatistics, *, roughly: bool = False
+) -> float:
+    """Return the estimated fraction of all rows that a condition holds for, 0.0 to 1.0.
+
+    Args:
+        condition: a filter or group.
+        statistics: of its fields.
+        roughly: try what looks into texts on a few dozen of them only.
+    """
     if not condition.is_group:
         known = statistics.fields.get(condition.field)
-        return UNKNOWN_SELECTIVITY if known is None else filter_selectivity(condition, known)
+        if known is None:
+            return UNKNOWN_SELECTIVITY
+        if condition.operator not in TRIED_OPERATORS:
+            return filter_selectivity(condition, known)
+        return _remembered(condition, known.with_few_texts if roughly else known)
     members = condition.filters
-    fractions = [selectivity(member, statistics) for member in members]
+    fractions = [selectivity(member, statistics, roughly=roughly) for member in members]
     if condition.mode == "and":
         kept = conjunction(members, fractions, statistics)
     else:
         kept = disjunction(members, fractions)
     return 1.0 - kept if condition.negate else kept
+
+
+def _remembered(condition: QueryFilter, known: FieldStatistics) -> float:
+    """Return a filter's fraction; it was tried on the kept texts before, or is now."""
+    fraction = known.tried_fractions.get(condition)
+    if fraction is None:
+        fraction = filter_selectivity(condition, known)
+        if len(known.tried_fractions) >= _REMEMBERED:
+            known.tried_fractions.clear()
+        known.tried_fractions[condition] = fraction
+    return fraction
+
+
+TRIED_OPERATORS = TEXT_OPERATORS | {QueryOperator.CONTAINS, QueryOperator.NOT_CONTAINS}
+_REMEMBERED = 1_000
 
 
 def conjunction(

@@ -15,12 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from ..query import QueryFilter
 from ..query.patterns import text_series
 from ..query.values import Kind, kind_of
 
 HISTOGRAM_BUCKETS = 100
 TRIED_TEXTS = 1_000
 """Patterns are tried on so many distinct texts at most."""
+
+FEW_TEXTS = 64
+"""Enough of them to tell a pattern that fits most from one that fits few."""
 
 TRIED_CHARACTERS = 60_000
 """Of long texts fewer are tried, so that a pattern takes no longer over them."""
@@ -241,6 +245,22 @@ class FieldStatistics:
         is_all = stride == 1 and self._has_all_texts
         fractions = parts * (total / weight if weight else 0.0)
         return TriedTexts(names, text_series(names), fractions, is_all)
+
+    @cached_property
+    def with_few_texts(self) -> FieldStatistics:
+        """The same with so few texts that to try something on them takes microseconds."""
+        tried, few = self.tried_texts, FEW_TEXTS
+        stride = -(-len(tried.names) // few)
+        if stride <= 1:
+            return self
+        kept = zip(tried.names, tried.fractions.tolist(), strict=True)
+        sample = self.sample[:: max(1, len(self.sample) // few)]
+        return dataclasses.replace(self, texts=tuple(kept)[::stride], sample=sample)
+
+    @cached_property
+    def tried_fractions(self) -> dict[QueryFilter, float]:
+        """What was found of filters that were tried on the kept texts; filled by who tries."""
+        return {}
 
     @cached_property
     def _common_by_key(self) -> dict[object, float]:

@@ -71,11 +71,12 @@ class QueryFilter(_Conditions, QueryModel):
         """Return whether both ask the same way; 1 and True, equal in Python, are not the same."""
         if not isinstance(other, QueryFilter):
             return NotImplemented
-        return self._identity() == other._identity()
+        return self._identity == other._identity
 
     def __hash__(self) -> int:
-        return hash(self._identity())
+        return hash(self._identity)
 
+    @kept_property
     def _identity(self) -> tuple[object, ...]:
         return (self.field, self.operator, self.case_sensitive, frozen(self.value))
 
@@ -156,6 +157,26 @@ class FilterGroup(_Conditions, QueryModel):
         inner = f" {self.mode} ".join(map(str, self.filters)) or f"no condition ({self.mode})"
         return f"{'not ' if self.negate else ''}({inner})"
 
+
+def _plain_group(
+    mode: object = "and", filters: object = (), negate: object = False, *more: object
+) -> dict[str, object] | None:
+    """Return the values of a group of conditions that were made already."""
+    if type(mode) is not str or mode not in {"and", "or"} or type(negate) is not bool or more:
+        return None
+    if type(filters) not in {tuple, list}:
+        return None
+    members: tuple[Condition, ...] = tuple(filters)  # type: ignore[arg-type]  # a tuple or a list
+    if not _CONDITIONS.issuperset(map(type, members)):
+        return None
+    depth = 1 + max([m.depth for m in members if m.is_group], default=0)
+    if depth > MAX_FILTER_DEPTH:
+        raise too_deep()
+    return {"mode": mode, "filters": members, "negate": negate, "depth": depth}
+
+
+_CONDITIONS: frozenset[type] = frozenset({QueryFilter, FilterGroup})
+checked_plainly(FilterGroup, _plain_group)
 
 Condition: TypeAlias = QueryFilter | FilterGroup
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from ...errors import QueryDepthError
 from ...query import Condition, FilterGroup, QueryFilter
-from ...query.operators import ORDERINGS, QueryOperator
+from ...query.operators import ORDERINGS, TEXT_OPERATORS, QueryOperator
 from ..logic import is_everything, joined, members_of
 from ..ranges import holds_for_nothing
 from .conjuncts import join_equalities, merge_conjuncts
@@ -91,22 +91,32 @@ _MAX_PASSES = 4
 
 
 def are_plain(conditions: Sequence[Condition]) -> bool:
-    """Return whether no rule can fire: filters on different fields, none of which can be simpler.
+    """Return whether no rule can fire: filters that have nothing to do with each other.
 
-    Most questions are so, and the rules would cost more than a small database's answer.
+    They are on different fields, or look for different things in the texts of one, and none of them
+    can be simpler. Most questions are so, and the rules would cost more than a small database's
+    answer.
     """
-    paths = set()
+    by_path: dict[str, list[QueryFilter]] = {}
     for condition in conditions:
         if condition.is_group or _can_be_simpler(condition):
             return False
-        paths.add(condition.field)
-    return len(paths) == len(conditions)
+        by_path.setdefault(condition.field, []).append(condition)
+    return len(by_path) == len(conditions) or not any(map(_can_be_merged, by_path.values()))
+
+
+def _can_be_merged(filters: Sequence[QueryFilter]) -> bool:
+    """Return whether filters on one field could be repeats or opposites, or make one range."""
+    if len(filters) == 1:
+        return False
+    operators = {condition.operator for condition in filters}
+    return len(operators) < len(filters) or not operators <= _SEARCHING
 
 
 def _can_be_simpler(condition: QueryFilter) -> bool:
     operator, value = condition.operator, condition.value
     if not condition.case_sensitive:
-        return True
+        return operator not in TEXT_OPERATORS
     if operator in _EQUALITIES:
         return value is None
     if operator in _LISTS:
@@ -119,6 +129,7 @@ def _can_be_simpler(condition: QueryFilter) -> bool:
 
 _EQUALITIES: Final = frozenset({QueryOperator.EQUALS, QueryOperator.NOT_EQUALS})
 _LISTS: Final = frozenset({QueryOperator.IN, QueryOperator.NOT_IN})
+_SEARCHING: Final = TEXT_OPERATORS | {QueryOperator.CONTAINS}
 _BOUNDED: Final = ORDERINGS | {QueryOperator.BETWEEN}
 
 
@@ -144,7 +155,7 @@ def _fixed_point(
     for _ in range(_MAX_PASSES):
         before = len(rewriting.fired)
         root = rewriting.of(root)
-        if len(rewriting.fired) == before:
+        if len(rewriting.fired) == before or are_plain(members_of(root, "and")):
             break
     return root, tuple(rewriting.fired)
 
@@ -170,7 +181,7 @@ class _Rewriting:
 
     def _of_filter(self, node: QueryFilter) -> Condition:
         """What no rule changes in a filter does not change in the next pass either."""
-        if id(node) in self._settled:
+        if id(node) in self._settled or not _can_be_simpler(node):
             return node
         after = self._tried(node, self._filter_rules)
         if after is node:
