@@ -18,7 +18,7 @@ from blackcore.minimal.query_engine import (
 )
 from blackcore.minimal.query_engine.data import Records
 from blackcore.minimal.query_engine.execution import Executor
-from blackcore.minimal.query_engine.execution.column_filters import first_positions
+from blackcore.minimal.query_engine.execution.column_filters import first_positions, positions
 from blackcore.minimal.query_engine.optimization import gather
 
 ROWS: list[dict[str, Any]] = [{"a": n % 5, "b": n} for n in range(6_000)]
@@ -33,6 +33,24 @@ def test_the_first_positions_are_those_that_a_look_at_everything_finds(
     found = first_positions(mask, int(mask.sum()), limit)
     assert found.tolist() == np.flatnonzero(mask).tolist()[:limit]
     assert found.dtype == np.uint32
+
+
+@given(
+    st.integers(500, 3_000).flatmap(
+        lambda rows: st.tuples(st.just(rows), st.sets(st.integers(0, rows - 1), max_size=8))
+    ),
+    st.integers(1, 10) | st.none(),
+)
+def test_positions_that_are_few_among_many_are_found_all_the_same(
+    case: tuple[int, set[int]], limit: int | None
+) -> None:
+    rows, true = case
+    mask = np.zeros(rows, dtype=np.bool_)
+    mask[sorted(true)] = True
+    for given_mask in (mask, np.repeat(mask, 2)[::2]):  # the second one is not contiguous
+        assert positions(given_mask, len(true)).tolist() == sorted(true)
+        assert positions(given_mask, len(true)).dtype == np.uint32
+        assert first_positions(given_mask, len(true), limit).tolist() == sorted(true)[:limit]
 
 
 @pytest.mark.parametrize("rows", [6_000, 600], ids=["columns", "rows"])

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _TOP_K_FRACTION = 4
 """A limit below this part of the rows is worth a partition before the sort."""
+_NARROW_TOP_K_FRACTION = 32
+"""So it is for keys of two bytes at most, which numpy sorts by their digits, in linear time."""
 
 
 def sorted_prefix(
@@ -119,7 +121,7 @@ def _first(ids: RowIds, sorts: Sequence[_Sort], limit: int) -> RowIds:
     """
     if not sorts or limit <= 0:
         return ids[: max(limit, 0)]
-    if limit * _TOP_K_FRACTION >= len(ids):
+    if limit * _top_k_fraction(sorts) >= len(ids):
         return _sorted(ids, sorts)[:limit]
     column = sorts[0].column
     keys, valid = _of_rows(column, ids)
@@ -136,6 +138,14 @@ def _first(ids: RowIds, sorts: Sequence[_Sort], limit: int) -> RowIds:
     return np.concatenate(
         [_sorted(certain, sorts), _first(open_ids, sorts[1:], limit - len(certain))]
     )
+
+
+def _top_k_fraction(sorts: Sequence[_Sort]) -> int:
+    is_narrow = all(sort.column.sort_keys.dtype.itemsize <= _NARROW_BYTES for sort in sorts)
+    return _NARROW_TOP_K_FRACTION if is_narrow else _TOP_K_FRACTION
+
+
+_NARROW_BYTES = 2
 
 
 def _of_rows(column: Column, ids: RowIds) -> tuple[SortKeys, Mask | None]:
