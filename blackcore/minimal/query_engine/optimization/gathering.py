@@ -61,12 +61,14 @@ def gather(records: Records, paths: Iterable[str]) -> TableStatistics:
     """Return the statistics of the fields named, gathering those not known yet."""
     built = records.column_store.made
     passes = records.row_passes
+    known = _known_fields(records)
     fields: dict[str, FieldStatistics] = {}
     columns: dict[str, ColumnState] = {}
     looked_up: dict[str, int] = {}
     for path in paths:
         column = built.get(path)
-        fields[path] = _known(records, path, None if isinstance(column, ListColumn) else column)
+        flat = None if isinstance(column, ListColumn) else column
+        fields[path] = _known(records, known, path, flat)
         if path in built:
             columns[path] = _state(column)
         elif path in passes:
@@ -76,14 +78,15 @@ def gather(records: Records, paths: Iterable[str]) -> TableStatistics:
 
 def field_statistics(records: Records, path: str) -> FieldStatistics:
     """Return the statistics of one field, gathered on first use."""
-    return _known(records, path, records.columns.get(path))
+    return _known(records, _known_fields(records), path, records.columns.get(path))
 
 
-def _known(records: Records, path: str, column: Column | None) -> FieldStatistics:
-    every = records.derived("statistics", _new_fields)
-    known = every.get(path)
+def _known(
+    records: Records, fields: dict[str, _Known], path: str, column: Column | None
+) -> FieldStatistics:
+    known = fields.get(path)
     if known is None:  # threads that come at once find the same
-        known = every.setdefault(path, _Known(_of_rows(records, path)))
+        known = fields.setdefault(path, _Known(_of_rows(records, path)))
     if column is not None and not known.is_of_column:
         better = _of_column(known.statistics, column)
         if better is not None:
@@ -91,7 +94,11 @@ def _known(records: Records, path: str, column: Column | None) -> FieldStatistic
     return known.statistics
 
 
-def _new_fields() -> dict[str, _Known]:
+def _known_fields(records: Records) -> dict[str, _Known]:
+    return records.derived("statistics", _no_fields)
+
+
+def _no_fields() -> dict[str, _Known]:
     return {}
 
 
