@@ -61,8 +61,8 @@ def string_mask(
 _SCAN_NS = dict.fromkeys(ORDERINGS, 5.0) | {QueryOperator.EQUALS: 2.0, QueryOperator.CONTAINS: 25.0}
 _SLOW_SCAN_NS = 60.0
 """What a look at each string takes, roughly, by operator; of all others."""
-_SCAN_START_NS = 100_000.0
-"""What any look at strings takes, be they ever so few."""
+_SCAN_START_NS = 300_000.0
+"""What any look at strings of many rows takes, be they ever so few: they are gathered first."""
 
 
 def _over_distinct(
