@@ -141,7 +141,8 @@ def _first(ids: RowIds, sorts: Sequence[_Sort], limit: int) -> RowIds:
 
 
 def _top_k_fraction(sorts: Sequence[_Sort]) -> int:
-    is_narrow = all(sort.column.sort_keys.dtype.itemsize <= _NARROW_BYTES for sort in sorts)
+    # the keys of the others are not made before rows tie: those of texts take long
+    is_narrow = len(sorts) == 1 and sorts[0].column.sort_keys.dtype.itemsize <= _NARROW_BYTES
     return _NARROW_TOP_K_FRACTION if is_narrow else _TOP_K_FRACTION
 
 

@@ -65,11 +65,7 @@ class _Field(NamedTuple):
 
 
 def _fields_of(conditions: Iterable[Condition], statistics: QueryStatistics) -> tuple[_Field, ...]:
-    paths = {
-        path
-        for condition in conditions
-        for path in (condition_fields(condition) if condition.is_group else (condition.field,))
-    }
+    paths = {path for condition in conditions for path in condition_fields(condition)}
     made = []
     for path in paths:
         known = statistics.fields.get(path)

@@ -98,10 +98,7 @@ def drop_duplicates(node: Condition, _context: RuleContext) -> Condition:
 
 def _related_texts(group: FilterGroup) -> dict[int, str]:
     """Return the canonical texts, by position, of members that share a field with another."""
-    paths = [
-        set(condition_fields(member)) if member.is_group else (member.field,)
-        for member in group.filters
-    ]
+    paths = [set(condition_fields(member)) for member in group.filters]
     counts = Counter(path for of_member in paths for path in of_member)
     return {
         position: condition_text(group.filters[position])
