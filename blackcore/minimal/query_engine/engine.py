@@ -33,7 +33,7 @@ from .search import FullTextSearch, TextSearchEngine, wire_search
 from .settings import EngineSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from os import PathLike
 
     from .cache import CacheManager
@@ -177,8 +177,9 @@ class QueryEngine:
         records = self._databases.current(asked.database)
         records.require_fields(asked.field_paths)
         start = time.perf_counter_ns()
-        plan, rules = self._plan(asked, records)
+        plan, fired = self._plan(asked, records)
         planning_ns = time.perf_counter_ns() - start
+        rules = tuple(fired)
         kept = self._answers.holds(asked, records)
         if not analyze:
             return Explanation(asked, plan, (), rules, planning_ns, kept)
@@ -289,13 +290,13 @@ class QueryEngine:
 
     def _plan(
         self, query: StructuredQuery, records: Records
-    ) -> tuple[ExecutionPlan, tuple[RuleFired, ...]]:
+    ) -> tuple[ExecutionPlan, Iterator[RuleFired]]:
         if self._optimizer is False:
-            return plan_as_written(query, len(records)), ()
+            return plan_as_written(query, len(records)), iter(())
         statistics = gather(records, needed_fields(query))
         try:
             optimized = self._optimizer.optimize_query(query, statistics)
-            plan, rules = optimized.plan, tuple(optimized.rules_fired)
+            plan, fired = optimized.plan, iter(optimized.rules_fired)
             if not isinstance(plan, ExecutionPlan):
                 raise TypeError(f"its plan is a {type(plan).__name__}, not an ExecutionPlan")  # noqa: TRY301 - wrapped below like the rest
         except RecursionError as error:
@@ -307,7 +308,7 @@ class QueryEngine:
             raise OptimizerError(
                 f"optimizer {name} failed on this query: {type(error).__name__}: {error}"
             ) from error
-        return plan, rules
+        return plan, fired
 
     def _ranked(
         self, query: StructuredQuery, records: Records, plan: ExecutionPlan

@@ -15,7 +15,7 @@ from weakref import ref
 from ..query import condition_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..query import Condition
     from .plan import FilterStage
@@ -38,7 +38,7 @@ class PlannedConditions(NamedTuple):
         is_known: whether they were planned for other values.
     """
 
-    rules_fired: tuple[RuleFired, ...]
+    rules_fired: Sequence[RuleFired]
     is_empty: bool
     stages: tuple[FilterStage, ...]
     is_known: bool

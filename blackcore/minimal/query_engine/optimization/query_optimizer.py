@@ -11,6 +11,7 @@ from ..errors import SettingsError, did_you_mean
 from ..query import Condition, StructuredQuery, condition_fields
 from ..settings import ExecutionSettings
 from .cost_model import CostModel, may_be_slow, rank
+from .known_rewritings import KnownRewritings, RulesFired
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .plan_cache import PlanCache, shape_of
@@ -21,8 +22,8 @@ from .rules import (
     RuleContext,
     RuleFired,
     are_plain,
+    context_of,
     ordered,
-    rewritten,
 )
 from .selectivity import conjunction, selectivity
 from .statistics import QueryStatistics, TableStatistics
@@ -45,7 +46,7 @@ class OptimizedQuery:
     filters: tuple[Condition, ...]
     plan: ExecutionPlan
     estimated_cost: QueryCost
-    rules_fired: tuple[RuleFired, ...] = ()
+    rules_fired: Sequence[RuleFired] = ()
 
 
 @runtime_checkable
@@ -94,6 +95,7 @@ class CostBasedOptimizer:
         self.settings = settings or ExecutionSettings()
         self.keep_order = keep_order
         self._statistics = {known.database: known for known in statistics}
+        self._rewritings = KnownRewritings(self.switched_off)
         self._plans = PlanCache()
         self._planned_before = PlannedBefore()
 
@@ -122,7 +124,11 @@ class CostBasedOptimizer:
             is_known=is_known,
         )
         filters = tuple([stage.condition for stage in stages])
-        return OptimizedQuery(query, filters, plan, plan.cost, fired + also_fired)
+        if isinstance(fired, RulesFired):
+            all_fired: Sequence[RuleFired] = fired.followed_by(also_fired)
+        else:
+            all_fired = (*fired, *also_fired)
+        return OptimizedQuery(query, filters, plan, plan.cost, all_fired)
 
     def generate_execution_plan(self, query: StructuredQuery) -> ExecutionPlan:
         """Return a plan from the statistics that the optimizer was made with.
@@ -142,8 +148,7 @@ class CostBasedOptimizer:
         """Return what becomes of AND-ed conditions: rewritten, in order, each with its way."""
         conditions, fired = given, _NO_RULES
         if not are_plain(given):
-            context = _context(statistics)
-            conditions, fired = rewritten(given, context, switched_off=self.switched_off)
+            conditions, fired = self._rewritings.rewritten(given, statistics)
         if any(map(is_nothing, conditions)):
             return PlannedConditions(fired, True, (), False)
         stages, is_known = self._known_stages(conditions, statistics)
@@ -156,7 +161,7 @@ class CostBasedOptimizer:
         if query.pagination is not None:
             wanted = max(query.pagination.stop, self.settings.answer_prefix_rows)
         given = Ordering(query.sort_fields, wanted, query.distinct, query.search is not None)
-        context = _context(statistics) if len(query.sort_fields) > 1 else _NOTHING_PROVEN
+        context = context_of(statistics) if len(query.sort_fields) > 1 else _NOTHING_PROVEN
         return ordered(given, context, switched_off=self.switched_off)
 
     def _order_cost(self, ordering: Ordering, rows: float) -> QueryCost | None:
@@ -253,20 +258,7 @@ def _priced(ways: Mapping[Way, float]) -> list[tuple[Way, float]]:
 
 
 _NOTHING_PROVEN = RuleContext()
-_NO_RULES: tuple[RuleFired, ...] = ()
-
-
-def _context(statistics: QueryStatistics) -> RuleContext:
-    """Return what the statistics prove; estimates prove nothing."""
-    # a field has a flat column only where no list is on the way in any record
-    columns = statistics.columns.items()
-    typed = {path: state.kind for path, state in columns if state.kind not in (None, "list")}
-    known = statistics.fields
-    exact = {path for path, each in known.items() if each.is_exact and not each.through_list}
-    texts = {path for path, kind in typed.items() if kind == "string"}
-    texts.update(path for path, each in known.items() if each.is_all_text)
-    unique = frozenset(path for path, each in known.items() if each.is_unique)
-    return RuleContext(frozenset(exact.union(typed)), frozenset(texts), unique)
+_NO_RULES: Sequence[RuleFired] = ()
 
 
 def _together(

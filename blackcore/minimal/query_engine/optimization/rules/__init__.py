@@ -18,7 +18,16 @@ from ...query.operators import ORDERINGS, TEXT_OPERATORS, QueryOperator
 from ..logic import is_everything, joined, members_of
 from ..ranges import holds_for_nothing
 from .conjuncts import join_equalities, merge_conjuncts
-from .context import ConditionRule, Ordering, OrderingRule, Rule, RuleContext, RuleFired
+from .context import (
+    ConditionRule,
+    Ordering,
+    OrderingRule,
+    Rule,
+    RuleContext,
+    RuleFired,
+    context_of,
+    is_single_valued,
+)
 from .filters import (
     fold_case_once,
     literal_of,
@@ -49,6 +58,9 @@ __all__ = [
     "RuleContext",
     "RuleFired",
     "are_plain",
+    "context_of",
+    "is_single_valued",
+    "literal_of",
     "ordered",
     "rewritten",
 ]

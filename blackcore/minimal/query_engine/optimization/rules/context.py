@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ...query import Condition, SortField
 from ..logic import joined, members_of
+
+if TYPE_CHECKING:
+    from ..statistics import TableStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,27 @@ class RuleContext:
     def is_single_valued(self, path: str) -> bool:
         """Return whether a path surely reaches one value per record at most."""
         return "." not in path or path in self.single_valued
+
+
+def context_of(statistics: TableStatistics) -> RuleContext:
+    """Return what the statistics prove; estimates prove nothing."""
+    known, columns = statistics.fields, statistics.columns
+    flat = {path for path in {*known, *columns} if is_single_valued(path, statistics)}
+    texts = {path for path, state in columns.items() if state.kind == "string"}
+    texts.update(path for path, each in known.items() if each.is_all_text)
+    unique = frozenset(path for path, each in known.items() if each.is_unique)
+    return RuleContext(frozenset(flat), frozenset(texts), unique)
+
+
+def is_single_valued(path: str, statistics: TableStatistics) -> bool:
+    """Return whether it is proven that a path reaches one value per record at most."""
+    if "." not in path:
+        return True
+    state = statistics.columns.get(path)
+    if state is not None and state.kind not in (None, "list"):
+        return True  # only what passes through a list in no record has a flat column
+    known = statistics.fields.get(path)
+    return known is not None and known.is_exact and not known.through_list
 
 
 @dataclass(frozen=True, slots=True)
