@@ -66,7 +66,7 @@ class AsWritten:
             select=query.select,
             distinct=query.distinct,
         )
-        return OptimizedQuery(query, query.filters, plan, cost)
+        return OptimizedQuery(query, plan)
 
 
 _PATIENT = EngineSettings(execution=ExecutionSettings(pattern_timeout_seconds=60.0))

@@ -66,7 +66,7 @@ def test_every_way_forced_on_every_stage_answers_like_the_evaluator(question: Qu
     plan = plan_of(query, records, COLUMNS)
     assert_answers(plan_as_written(query, len(rows)), records, query)
     for way in Way:
-        stages = tuple(replace(stage, way=way) for stage in plan.filter_stages)
+        stages = tuple(stage._replace(way=way) for stage in plan.filter_stages)
         assert_answers(replace(plan, filter_stages=stages), records, query)
 
 
@@ -91,5 +91,5 @@ def test_survivors_picked_from_a_mask_at_once_answer_like_the_evaluator(
     names = ("_CHEAP_FRACTION", "_SURVIVORS_FRACTION", "_DISTINCT_FRACTION")
     with patch.multiple(column_filters, **dict.fromkeys(names, 1)):
         for way in (Way.COLUMN, Way.SURVIVORS, Way.DISTINCT):
-            stages = tuple(replace(stage, way=way) for stage in plan.filter_stages)
+            stages = tuple(stage._replace(way=way) for stage in plan.filter_stages)
             assert_answers(replace(plan, filter_stages=stages), records, query)

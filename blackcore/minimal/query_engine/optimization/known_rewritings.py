@@ -58,8 +58,6 @@ class _OnField:
     def is_told(self) -> bool:
         """Whether the order and equality of the values is all that the rules can ask of them."""
         values = self.values
-        if self.filters == 1 and (self.is_opaque or len(values) <= 1):
-            return True
         kinds = set(map(type, values))
         if self.is_opaque or not any(kinds <= alike for alike in _ALIKE):
             return False
@@ -90,9 +88,11 @@ class _Shape:
         if not self._add(conditions) or len(self.values) > _MAX_VALUES:
             return None
         for path, on_field in self._fields.items():
+            if on_field.filters == 1 and len(on_field.values) <= 1:
+                continue  # nothing to compare it with
             if not on_field.is_told:
                 return None
-            self._signs.append(None if on_field.is_opaque else on_field.sign)
+            self._signs.append(on_field.sign)
             if on_field.filters > 1:
                 self._signs.append(is_single_valued(path, statistics))
         return tuple(self._signs)

@@ -64,8 +64,7 @@ class QueryCost:
         return f"{shown_time(self.nanoseconds)}, {self.rows:,.0f} rows"
 
 
-@dataclass(frozen=True, slots=True)
-class FilterStage:
+class FilterStage(NamedTuple):
     """One condition of a plan.
 
     Attributes:

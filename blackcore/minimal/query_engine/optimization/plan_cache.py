@@ -26,9 +26,12 @@ _USES = 200
 
 @dataclass(slots=True)
 class _Known:
-    """The positions of the conditions in the order they run, their stages, and uses left."""
+    """The positions of the conditions in the order they run, what else is in their stages.
 
-    order: tuple[tuple[int, FilterStage], ...]
+    And uses left.
+    """
+
+    order: tuple[tuple[int, tuple[object, ...]], ...]
     uses_left: int
 
 
@@ -52,10 +55,7 @@ class PlanCache:
             if known.uses_left <= 0:
                 del self._known[shape]
         return tuple(
-            FilterStage(
-                conditions[position], stage.way, stage.selectivity, stage.cost, stage.rejected
-            )
-            for position, stage in known.order
+            [FilterStage._make((conditions[position], *rest)) for position, rest in known.order]
         )
 
     def keep(
@@ -63,7 +63,7 @@ class PlanCache:
     ) -> None:
         """Keep the stages that were planned for a shape."""
         positions = {id(condition): position for position, condition in enumerate(conditions)}
-        order = tuple((positions[id(stage.condition)], stage) for stage in stages)
+        order = tuple((positions[id(stage.condition)], stage[1:]) for stage in stages)
         with self._lock:
             self._known[shape] = _Known(order, _USES)
             if len(self._known) > _MAX_SHAPES:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..query import Condition
     from .plan import FilterStage
     from .rules import RuleFired
-    from .statistics import ColumnState, FieldStatistics, QueryStatistics
+    from .statistics import ColumnState, FieldStatistics, TableStatistics
 
 _MAX_KEPT = 512
 _USES = 200
@@ -44,34 +45,37 @@ class PlannedConditions(NamedTuple):
     is_known: bool
 
 
-class _Field(NamedTuple):
-    """What was known of a field; its statistics go with their version, not with us."""
+class _Facts(NamedTuple):
+    """What was known of some fields; their statistics go with their version, not with us."""
 
-    path: str
-    statistics: ref[FieldStatistics] | None
-    column: ColumnState | None
-    row_passes: int
+    paths: tuple[str, ...]
+    row_count: int
+    statistics: tuple[ref[FieldStatistics] | None, ...]
+    columns: tuple[ColumnState | None, ...]
+    row_passes: tuple[int | None, ...]
 
-    def is_same_in(self, statistics: QueryStatistics) -> bool:
-        """Return whether nothing else is known of it now."""
-        known = None if self.statistics is None else self.statistics()
-        if known is None and self.statistics is not None:
-            return False  # they went with their version
-        return (
-            statistics.fields.get(self.path) is known
-            and statistics.columns.get(self.path) == self.column
-            and statistics.row_passes.get(self.path, 0) == self.row_passes
+    @classmethod
+    def of(cls, paths: tuple[str, ...], statistics: TableStatistics) -> _Facts:
+        """Return what is known of fields."""
+        known = list(map(statistics.fields.get, paths))
+        return cls(
+            paths,
+            statistics.row_count,
+            tuple([None if each is None else ref(each) for each in known]),
+            tuple(map(statistics.columns.get, paths)),
+            tuple(map(statistics.row_passes.get, paths)),
         )
 
-
-def _fields_of(conditions: Iterable[Condition], statistics: QueryStatistics) -> tuple[_Field, ...]:
-    paths = {path for condition in conditions for path in condition_fields(condition)}
-    made = []
-    for path in paths:
-        known = statistics.fields.get(path)
-        column, passes = statistics.columns.get(path), statistics.row_passes.get(path, 0)
-        made.append(_Field(path, None if known is None else ref(known), column, passes))
-    return tuple(made)
+    def still_hold(self, statistics: TableStatistics) -> bool:
+        """Return whether nothing else is known now."""
+        now = _Facts.of(self.paths, statistics)
+        return (
+            now.row_count == self.row_count
+            and now.columns == self.columns
+            and now.row_passes == self.row_passes
+            # all references to what is still there are the same object
+            and all(map(is_, now.statistics, self.statistics))
+        )
 
 
 @dataclass(slots=True)
@@ -79,15 +83,8 @@ class _Kept:
     """What was planned, from what, and uses left."""
 
     planned: PlannedConditions
-    row_count: int
-    fields: tuple[_Field, ...]
+    facts: _Facts
     uses_left: int = _USES
-
-    def holds_for(self, statistics: QueryStatistics) -> bool:
-        """Return whether nothing is known that was not known then."""
-        return statistics.row_count == self.row_count and all(
-            field.is_same_in(statistics) for field in self.fields
-        )
 
 
 class PlannedBefore:
@@ -98,18 +95,16 @@ class PlannedBefore:
         self._lock = threading.Lock()
 
     def find(
-        self, conditions: tuple[Condition, ...], statistics: QueryStatistics
+        self, conditions: tuple[Condition, ...], statistics: TableStatistics
     ) -> PlannedConditions | None:
-        """Return what was planned for equal conditions, from the same statistics."""
-        if not conditions or not all(map(_is_short, conditions)):
-            return None
+        """Return what was planned for equal conditions, while nothing else is known of them."""
         key = (statistics.database, conditions)
         with self._lock:
             kept = self._kept.get(key)
             if kept is None:
                 return None
             kept.uses_left -= 1
-            if kept.uses_left <= 0 or not kept.holds_for(statistics):
+            if kept.uses_left <= 0 or not kept.facts.still_hold(statistics):
                 del self._kept[key]
                 return None
             self._kept.move_to_end(key)
@@ -118,20 +113,33 @@ class PlannedBefore:
     def keep(
         self,
         conditions: tuple[Condition, ...],
-        statistics: QueryStatistics,
+        statistics: TableStatistics,
         planned: PlannedConditions,
     ) -> None:
         """Keep what was planned."""
-        if not conditions or not all(map(_is_short, conditions)):
-            return
-        kept = _Kept(planned, statistics.row_count, _fields_of(conditions, statistics))
+        kept = _Kept(planned, _Facts.of(_paths(conditions), statistics))
         with self._lock:
             self._kept[statistics.database, conditions] = kept
             if len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
 
 
-def _is_short(condition: Condition) -> bool:
-    if condition.is_group:
-        return len(condition.filters) <= _MAX_VALUES and all(map(_is_short, condition.filters))
-    return not isinstance(condition.value, tuple) or len(condition.value) <= _MAX_VALUES
+def _paths(conditions: Iterable[Condition]) -> tuple[str, ...]:
+    paths: list[str] = []
+    for condition in conditions:
+        if condition.is_group:
+            paths += condition_fields(condition)
+        else:
+            paths.append(condition.field)
+    return tuple(paths)
+
+
+def are_short(conditions: Iterable[Condition]) -> bool:
+    """Return whether conditions have no longer lists than those that are kept."""
+    for condition in conditions:
+        parts = condition.filters if condition.is_group else condition.value
+        if type(parts) is tuple and len(parts) > _MAX_VALUES:
+            return False
+        if condition.is_group and not are_short(condition.filters):
+            return False
+    return True

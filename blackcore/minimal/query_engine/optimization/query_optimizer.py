@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Protocol, runtime_checkable
 
 from ..errors import SettingsError, did_you_mean
@@ -15,7 +16,7 @@ from .known_rewritings import KnownRewritings, RulesFired
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .plan_cache import PlanCache, shape_of
-from .planned_conditions import PlannedBefore, PlannedConditions
+from .planned_conditions import PlannedBefore, PlannedConditions, are_short
 from .rules import (
     RULE_NAMES,
     Ordering,
@@ -35,18 +36,24 @@ class OptimizedQuery:
 
     Attributes:
         query: as it was asked.
-        filters: the conditions in the order they run.
         plan: what the executor carries out.
-        estimated_cost: of all stages.
         rules_fired: the rewriting rules that changed something, with what stood there before and
             after.
     """
 
     query: StructuredQuery
-    filters: tuple[Condition, ...]
     plan: ExecutionPlan
-    estimated_cost: QueryCost
     rules_fired: Sequence[RuleFired] = ()
+
+    @property
+    def filters(self) -> tuple[Condition, ...]:
+        """The conditions as they were rewritten, in the order they run."""
+        return tuple([stage.condition for stage in self.plan.filter_stages])
+
+    @property
+    def estimated_cost(self) -> QueryCost:
+        """What all stages together are estimated to cost."""
+        return self.plan.cost
 
 
 @runtime_checkable
@@ -102,11 +109,7 @@ class CostBasedOptimizer:
     def optimize_query(self, query: StructuredQuery, statistics: QueryStatistics) -> OptimizedQuery:
         """Return the query with its plan."""
         uses_columns = statistics.row_count >= self.settings.columns_from_rows
-        planned = self._planned_before.find(query.filters, statistics)
-        if planned is None:
-            planned = self._planned(query.filters, statistics)
-            self._planned_before.keep(query.filters, statistics, planned)
-        fired, is_empty, stages, is_known = planned
+        fired, is_empty, stages, is_known = self._planned(query.filters, statistics)
         ordering, also_fired = self._ordered(query, statistics)
         matched = stages[-1].cost.rows if stages else float(statistics.row_count)
         plan = ExecutionPlan(
@@ -123,12 +126,11 @@ class CostBasedOptimizer:
             order_cost=self._order_cost(ordering, 0.0 if is_empty else matched),
             is_known=is_known,
         )
-        filters = tuple([stage.condition for stage in stages])
         if isinstance(fired, RulesFired):
             all_fired: Sequence[RuleFired] = fired.followed_by(also_fired)
         else:
             all_fired = (*fired, *also_fired)
-        return OptimizedQuery(query, filters, plan, plan.cost, all_fired)
+        return OptimizedQuery(query, plan, all_fired)
 
     def generate_execution_plan(self, query: StructuredQuery) -> ExecutionPlan:
         """Return a plan from the statistics that the optimizer was made with.
@@ -145,7 +147,19 @@ class CostBasedOptimizer:
     def _planned(
         self, given: tuple[Condition, ...], statistics: QueryStatistics
     ) -> PlannedConditions:
-        """Return what becomes of AND-ed conditions: rewritten, in order, each with its way."""
+        """Return what becomes of AND-ed conditions, from what was planned before if it can be."""
+        if not given or not are_short(given):
+            return self._planned_anew(given, statistics)
+        planned = self._planned_before.find(given, statistics)
+        if planned is None:
+            planned = self._planned_anew(given, statistics)
+            self._planned_before.keep(given, statistics, planned)
+        return planned
+
+    def _planned_anew(
+        self, given: tuple[Condition, ...], statistics: QueryStatistics
+    ) -> PlannedConditions:
+        """Return AND-ed conditions rewritten, in order, each with its way."""
         conditions, fired = given, _NO_RULES
         if not are_plain(given):
             conditions, fired = self._rewritings.rewritten(given, statistics)
@@ -157,6 +171,8 @@ class CostBasedOptimizer:
     def _ordered(
         self, query: StructuredQuery, statistics: QueryStatistics
     ) -> tuple[Ordering, tuple[RuleFired, ...]]:
+        if query.pagination is None and not query.sort_fields:
+            return _AS_THEY_COME, ()
         wanted = None
         if query.pagination is not None:
             wanted = max(query.pagination.stop, self.settings.answer_prefix_rows)
@@ -174,7 +190,7 @@ class CostBasedOptimizer:
         self, conditions: tuple[Condition, ...], statistics: QueryStatistics
     ) -> tuple[tuple[FilterStage, ...], bool]:
         """Return the stages, and whether they were planned for other values of the same shape."""
-        if not self.keep_order and any(condition.is_group for condition in conditions):
+        if not self.keep_order and any(map(_is_group, conditions)):
             conditions = tuple(
                 [self.cost_model.arranged(condition, statistics) for condition in conditions]
             )
@@ -257,6 +273,8 @@ def _priced(ways: Mapping[Way, float]) -> list[tuple[Way, float]]:
     return sorted(ways.items(), key=lambda item: item[1])
 
 
+_is_group = attrgetter("is_group")
+_AS_THEY_COME = Ordering()
 _NOTHING_PROVEN = RuleContext()
 _NO_RULES: Sequence[RuleFired] = ()
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 from rapidfuzz import fuzz, process
 
 from ..query import (
@@ -21,10 +20,11 @@ from ..query import (
     QueryOperator,
     holds,
 )
-from ..query.operators import COMPLEMENT_OF, ORDERINGS, TEXT_OPERATORS, fuzzy_operand
-from ..query.patterns import Mask, compile_pattern
+from ..query.operators import COMPLEMENT_OF, TEXT_OPERATORS, fuzzy_operand
+from ..query.patterns import compile_pattern
 from ..query.values import Kind, compare, kind_of
 from .logic import EQUALITIES, RANGES
+from .statistics import COUNTED_TYPES
 
 if TYPE_CHECKING:
     from .statistics import FieldStatistics, OrderedValue, TableStatistics
@@ -51,9 +51,9 @@ def selectivity(
         known = statistics.fields.get(condition.field)
         if known is None:
             return UNKNOWN_SELECTIVITY
-        if condition.operator not in TRIED_OPERATORS:
-            return filter_selectivity(condition, known)
-        return _remembered(condition, known.with_few_texts if roughly else known)
+        if roughly and condition.operator in TRIED_OPERATORS:
+            known = known.with_few_texts
+        return _remembered(condition, known)
     members = condition.filters
     fractions = [selectivity(member, statistics, roughly=roughly) for member in members]
     if condition.mode == "and":
@@ -64,18 +64,22 @@ def selectivity(
 
 
 def _remembered(condition: QueryFilter, known: FieldStatistics) -> float:
-    """Return a filter's fraction; it was tried on the kept texts before, or is now."""
-    fraction = known.tried_fractions.get(condition)
+    """Return a filter's fraction; it was estimated before, or is now."""
+    value = condition.value
+    if type(value) is tuple and len(value) > _SHORT_LIST:
+        return filter_selectivity(condition, known)  # its hash would take as long
+    fraction = known.fractions.get(condition)
     if fraction is None:
         fraction = filter_selectivity(condition, known)
-        if len(known.tried_fractions) >= _REMEMBERED:
-            known.tried_fractions.clear()
-        known.tried_fractions[condition] = fraction
+        if len(known.fractions) >= _REMEMBERED:
+            known.fractions.clear()
+        known.fractions[condition] = fraction
     return fraction
 
 
 TRIED_OPERATORS = TEXT_OPERATORS | {QueryOperator.CONTAINS, QueryOperator.NOT_CONTAINS}
 _REMEMBERED = 1_000
+_SHORT_LIST = 64
 
 
 def conjunction(
@@ -175,6 +179,8 @@ _VALUE_OPERATORS = EQUALITIES | {QueryOperator.IS_NULL}
 class _Interval:
     """What several bounds on one field leave."""
 
+    __slots__ = ("high", "low")
+
     def __init__(self) -> None:
         self.low: tuple[OrderedValue, bool] | None = None
         self.high: tuple[OrderedValue, bool] | None = None
@@ -198,10 +204,11 @@ class _Interval:
         if not _is_ordered(value):
             return False
         bound = cast("OrderedValue", value)
-        if operator in (QueryOperator.GT, QueryOperator.GTE):
-            self._raise_low(bound, inclusive=operator is QueryOperator.GTE)
+        inclusive = operator in _INCLUSIVE
+        if operator in _LOWER_BOUNDS:
+            self._raise_low(bound, inclusive=inclusive)
         else:
-            self._lower_high(bound, inclusive=operator is QueryOperator.LTE)
+            self._lower_high(bound, inclusive=inclusive)
         return True
 
     def _raise_low(self, bound: OrderedValue, *, inclusive: bool) -> None:
@@ -226,7 +233,12 @@ class _Interval:
 
 
 def _is_ordered(value: object) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
+    return type(value) in _ORDERED_TYPES
+
+
+_INCLUSIVE = frozenset({QueryOperator.GTE, QueryOperator.LTE})
+_LOWER_BOUNDS = frozenset({QueryOperator.GT, QueryOperator.GTE})
+_ORDERED_TYPES: frozenset[type] = frozenset({str, int, float})
 
 
 def filter_selectivity(condition: QueryFilter, known: FieldStatistics) -> float:
@@ -247,7 +259,6 @@ def filter_selectivity(condition: QueryFilter, known: FieldStatistics) -> float:
 def _positive_fraction(
     operator: QueryOperator, condition: QueryFilter, known: FieldStatistics
 ) -> float:
-    operand = condition.value
     if operator is QueryOperator.IS_NULL:
         return known.null_fraction
     if operator in TEXT_OPERATORS:
@@ -257,13 +268,12 @@ def _positive_fraction(
     if not condition.case_sensitive or known.through_list:
         return _tried_fraction(operator, condition, known)
     if operator is QueryOperator.EQUALS:
-        return _equal_fraction(operand, condition, known)
+        return _equal_fraction(condition.value, condition, known)
     if operator is QueryOperator.IN:
         return _member_fraction(condition, known)
-    if operator is QueryOperator.BETWEEN or operator in ORDERINGS:
-        interval = _Interval()
-        if interval.narrow(condition):
-            return interval.fraction(known)
+    interval = _Interval()
+    if operator in RANGES and interval.narrow(condition):
+        return interval.fraction(known)
     return _tried_fraction(operator, condition, known)
 
 
@@ -277,10 +287,9 @@ def _contains_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
     if isinstance(operand, str) and known.kinds <= _TEXT_KINDS:
         names = known.tried_texts.names
         if condition.case_sensitive:
-            return _share(known, np.array([operand in text for text in names], dtype=np.bool_))
+            return _share(known, [operand in text for text in names])
         part = operand.casefold()
-        held = [part in text.casefold() for text in names]
-        return _share(known, np.array(held, dtype=np.bool_))
+        return _share(known, [part in text.casefold() for text in names])
     if condition.case_sensitive and isinstance(operand, str | int | float):
         having = known.member_fraction(operand)
         if having is not None:
@@ -291,12 +300,12 @@ def _contains_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
 def _equal_fraction(operand: object, condition: QueryFilter, known: FieldStatistics) -> float:
     if operand is None:
         return known.null_fraction
+    common = known.common_fraction(operand) if type(operand) in COUNTED_TYPES else None
+    if common is not None:
+        return common
     kind = kind_of(operand)
     if kind not in _COUNTED_KINDS:
         return _tried_fraction(QueryOperator.EQUALS, condition, known)
-    common = known.common_fraction(operand)
-    if common is not None:
-        return common
     if kind not in known.kinds or _is_outside(operand, known):
         return 0.0
     exactly = known.text_fraction(cast("str", operand)) if kind is Kind.STRING else None
@@ -307,17 +316,25 @@ def _equal_fraction(operand: object, condition: QueryFilter, known: FieldStatist
 
 def _is_outside(operand: object, known: FieldStatistics) -> bool:
     """Return whether a value is beyond the least or the greatest one."""
-    return compare(operand, known.minimum) == -1 or compare(operand, known.maximum) == 1
+    low, high = known.minimum, known.maximum
+    if low is None or isinstance(operand, bool) or isinstance(operand, str) != isinstance(low, str):
+        return False
+    return bool(operand < low or operand > high)  # type: ignore[operator]  # both numbers, or texts
 
 
 def _member_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
     members = cast("tuple[object, ...]", condition.value)
-    stride = max(1, len(members) // _COUNTED_MEMBERS)
-    counted = members[::stride]
-    if not all(member is None or kind_of(member) in _COUNTED_KINDS for member in counted):
+    counted = members
+    if len(members) > _COUNTED_MEMBERS:
+        counted = members[:: len(members) // _COUNTED_MEMBERS]
+    if not COUNTED_TYPES.issuperset(map(type, counted)) and not all(map(_is_counted, counted)):
         return _tried_fraction(QueryOperator.IN, condition, known)
-    total = sum(_equal_fraction(member, condition, known) for member in counted)
+    total = sum([_equal_fraction(member, condition, known) for member in counted])
     return min(1.0, total * len(members) / max(1, len(counted)))
+
+
+def _is_counted(member: object) -> bool:
+    return member is None or kind_of(member) in _COUNTED_KINDS
 
 
 def _tried_fraction(
@@ -352,30 +369,30 @@ def _text_fraction(
         )
         if not pattern.linear:
             return _UNTRIED_PATTERN
-        matched = pattern.search_series(known.tried_texts.series)
+        matched = pattern.search_series(known.tried_texts.series).tolist()
     if known.through_list:
-        return _rows_with_any(set(compress(names, matched.tolist())), known)
+        return _rows_with_any(set(compress(names, matched)), known)
     return _share(known, matched)
 
 
-def _share(known: FieldStatistics, matched: Mask) -> float:
+def _share(known: FieldStatistics, matched: list[bool]) -> float:
     """Return the fraction of rows that have one of the tried texts that matched.
 
     Where none did but others were not tried, half a text of those is taken to match.
     """
     tried = known.tried_texts
-    if tried.names and not tried.is_all and not matched.any():
-        return 0.5 * float(tried.fractions.sum()) / len(tried.names)
-    return float(tried.fractions[matched].sum())
+    if tried.names and not tried.is_all and not any(matched):
+        return 0.5 * sum(tried.fractions) / len(tried.names)
+    return sum(compress(tried.fractions, matched))
 
 
-def _resembling(condition: QueryFilter, names: Sequence[str]) -> Mask:
+def _resembling(condition: QueryFilter, names: Sequence[str]) -> list[bool]:
     text, threshold = fuzzy_operand(condition.value)
     if not condition.case_sensitive:
         text, names = text.casefold(), [name.casefold() for name in names]
     least = threshold * 100
     ratios = process.cdist([text], names, scorer=fuzz.ratio, score_cutoff=least)[0]
-    return cast("Mask", ratios >= least)
+    return cast("list[bool]", (ratios >= least).tolist())
 
 
 def _rows_with_any(texts: set[str], known: FieldStatistics) -> float:

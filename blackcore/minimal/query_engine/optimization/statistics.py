@@ -11,8 +11,6 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Literal, NamedTuple, TypeAlias, cast
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from ..query import QueryFilter
@@ -28,6 +26,9 @@ FEW_TEXTS = 64
 
 TRIED_CHARACTERS = 60_000
 """Of long texts fewer are tried, so that a pattern takes no longer over them."""
+
+COUNTED_TYPES: frozenset[type] = frozenset({bool, int, float, str})
+"""Types of the values that are counted one by one."""
 
 ColumnKind: TypeAlias = Literal["number", "bool", "string", "list"]
 OrderedValue: TypeAlias = float | str
@@ -64,7 +65,7 @@ class Histogram:
 
 def _share_below(bound: OrderedValue, low: OrderedValue, high: OrderedValue) -> float:
     """Return how far into a bucket a bound lies, 0.0 to 1.0: half-way for strings."""
-    if isinstance(bound, str) or isinstance(low, str) or isinstance(high, str):
+    if isinstance(bound, str):
         return 0.0 if bound == low else 1.0 if bound == high else 0.5
     try:
         # floats, for a Decimal does not mix with them
@@ -79,7 +80,7 @@ class TriedTexts(NamedTuple):
 
     names: list[str]
     series: pl.Series
-    fractions: npt.NDArray[np.float64]
+    fractions: list[float]
     is_all: bool
 
 
@@ -161,7 +162,7 @@ class FieldStatistics:
         return Counter(
             key
             for cell in lists
-            for key in {_common_key(m) for m in cell if type(m) in _COUNTED_TYPES}
+            for key in {_common_key(m) for m in cell if type(m) in COUNTED_TYPES}
         )
 
     @property
@@ -239,11 +240,12 @@ class FieldStatistics:
         total = sum(part for _, part in self.texts)
         if self.kinds <= _TEXT_KINDS:
             total = 1.0 - self.null_fraction
-        parts = np.array([part for _, part in tried], dtype=np.float64)
-        weight = float(parts.sum())
+        parts = [part for _, part in tried]
+        weight = sum(parts)
         names = [text for text, _ in tried]
         is_all = stride == 1 and self._has_all_texts
-        fractions = parts * (total / weight if weight else 0.0)
+        factor = total / weight if weight else 0.0
+        fractions = [part * factor for part in parts]
         return TriedTexts(names, text_series(names), fractions, is_all)
 
     @cached_property
@@ -253,13 +255,13 @@ class FieldStatistics:
         stride = -(-len(tried.names) // few)
         if stride <= 1:
             return self
-        kept = zip(tried.names, tried.fractions.tolist(), strict=True)
+        kept = zip(tried.names, tried.fractions, strict=True)
         sample = self.sample[:: max(1, len(self.sample) // few)]
         return dataclasses.replace(self, texts=tuple(kept)[::stride], sample=sample)
 
     @cached_property
-    def tried_fractions(self) -> dict[QueryFilter, float]:
-        """What was found of filters that were tried on the kept texts; filled by who tries."""
+    def fractions(self) -> dict[QueryFilter, float]:
+        """What filters on the field were estimated to leave; filled by who estimates."""
         return {}
 
     @cached_property
@@ -288,14 +290,13 @@ class FieldStatistics:
 
 _TEXT_KINDS = frozenset({Kind.STRING, Kind.NULL})
 _LIST_KINDS = frozenset({Kind.LIST, Kind.NULL})
-_COUNTED_TYPES: frozenset[type] = frozenset({bool, int, float, str})
 _SHOWN = 3
 _SHOWN_CHARACTERS = 30
 
 
 def _common_key(value: object) -> object:
     """Return what a value is looked up by: True is not 1, though Python has them equal."""
-    return (bool, value) if isinstance(value, bool) else value
+    return (bool, value) if value is True or value is False else value
 
 
 def _shown(value: object) -> str:
@@ -304,8 +305,7 @@ def _shown(value: object) -> str:
     return f"{shown[: _SHOWN_CHARACTERS - 3]}..." if cut else shown
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnState:
+class ColumnState(NamedTuple):
     """A field's column: its kind, None where rows have no one type, and whether it has codes.
 
     A "list" column holds the values of a path through lists, or the members of lists.
