@@ -16,6 +16,7 @@ from blackcore.minimal.query_engine.optimization import (
     Way,
     gather,
 )
+from blackcore.minimal.query_engine.optimization import plan as plan_module
 from blackcore.minimal.query_engine.optimization.query_optimizer import (
     needed_fields,
     plan_as_written,
@@ -88,8 +89,8 @@ def test_survivors_picked_from_a_mask_at_once_answer_like_the_evaluator(
     rows, query = question
     records = Records("db", rows)
     plan = plan_of(query, records, COLUMNS)
-    names = ("_CHEAP_FRACTION", "_SURVIVORS_FRACTION", "_DISTINCT_FRACTION")
-    with patch.multiple(column_filters, **dict.fromkeys(names, 1)):
+    few = {"_CHEAP_FRACTION": 1, "_SURVIVORS_FRACTION": 1}
+    with patch.multiple(column_filters, **few), patch.object(plan_module, "DISTINCT_FRACTION", 1):
         for way in (Way.COLUMN, Way.SURVIVORS, Way.DISTINCT):
             stages = tuple(stage._replace(way=way) for stage in plan.filter_stages)
             assert_answers(replace(plan, filter_stages=stages), records, query)

@@ -304,18 +304,20 @@ def test_costs_read_well() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "first", "over_all"),
+    ("way", "surviving", "over_all"),
     [
-        (Way.COLUMN, True, True),
-        (Way.COLUMN, False, True),
-        (Way.DISTINCT, True, True),
-        (Way.DISTINCT, False, False),
-        (Way.SURVIVORS, True, False),
-        (Way.ROWS, True, False),
+        (Way.COLUMN, 1.0, True),
+        (Way.COLUMN, 0.001, True),
+        (Way.DISTINCT, 1.0, True),
+        (Way.DISTINCT, 0.1, True),
+        (Way.DISTINCT, 0.01, False),
+        (Way.SURVIVORS, 1.0, False),
+        (Way.ROWS, 1.0, False),
     ],
 )
-def test_which_ways_look_at_all_rows(way: Way, first: bool, over_all: bool) -> None:
-    assert way.is_over_all_rows(first=first) is over_all
+def test_which_ways_look_at_all_rows(way: Way, surviving: float, over_all: bool) -> None:
+    assert way.is_over_all_rows(surviving) is over_all
+    assert way.is_over_all_rows(surviving * 1_000, 1_000) is over_all
 
 
 def test_a_plan_without_stages_expects_every_row() -> None:

@@ -95,13 +95,12 @@ class ColumnFilters:
         """
         if stage.way is Way.ROWS or first:
             return stage.way is not Way.ROWS
+        rows = len(self.records)
         if self._is_cheap(stage.condition):
-            part = _CHEAP_FRACTION
-        elif stage.way is Way.COLUMN:
-            return True
-        else:
-            part = _DISTINCT_FRACTION if stage.way is Way.DISTINCT else _SURVIVORS_FRACTION
-        return left * part > len(self.records)
+            return left * _CHEAP_FRACTION > rows
+        if stage.way is Way.SURVIVORS:
+            return left * _SURVIVORS_FRACTION > rows
+        return stage.way.is_over_all_rows(left, rows)
 
     def _is_whole(self, member: Condition, way: Way, *, first: bool) -> bool:
         """Return whether a member of a group looks at all rows while all are in question."""
@@ -173,14 +172,12 @@ class ColumnFilters:
 
 
 _WORD_BYTES = 8
-_SPARSE_FRACTION = 500
+_SPARSE_FRACTION = 100
 """Below this part of the rows, numpy's search for what is true is slower than one by words."""
-_CHEAP_FRACTION = 150
+_CHEAP_FRACTION = 120
 """Below this part of the rows, picking them from a mask, which comes in the end, comes at once."""
 _SURVIVORS_FRACTION = 2
 """Below this part of the rows, picking their strings costs less than looking at the others."""
-_DISTINCT_FRACTION = 30
-"""Below this part of the rows, picking their codes costs less than looking all codes up."""
 
 
 def _runs(stages: Sequence[FilterStage]) -> Iterator[list[FilterStage]]:

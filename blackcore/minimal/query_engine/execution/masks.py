@@ -110,7 +110,9 @@ def _number_mask(
         return None
     if operator is QueryOperator.IN and None in cast("tuple[object, ...]", operand):
         return (mask & _valid(column, selection)) | ~_valid(column, selection)
-    return mask if column.valid is None else mask & _valid(column, selection)
+    return (
+        mask if column.valid is None else np.logical_and(mask, _valid(column, selection), out=mask)
+    )
 
 
 def _raw_number_mask(operator: QueryOperator, operand: object, values: SortKeys) -> Mask | None:
@@ -120,7 +122,9 @@ def _raw_number_mask(operator: QueryOperator, operand: object, values: SortKeys)
         low, high = cast("tuple[object, object]", operand)
         above = _raw_number_mask(QueryOperator.GTE, low, values)
         below = _raw_number_mask(QueryOperator.LTE, high, values)
-        return None if above is None or below is None else above & below
+        if above is None or below is None:
+            return None
+        return np.logical_and(above, below, out=above)
     if isinstance(operand, Decimal):
         return None
     if type(operand) not in (int, float) or operator not in (QueryOperator.EQUALS, *ORDERINGS):

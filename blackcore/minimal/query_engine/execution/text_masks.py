@@ -82,7 +82,8 @@ def _picked(answers: Mask, codes: Integers) -> Mask:
     found = np.flatnonzero(answers)
     if len(found) <= FEW_CODES and not answers[-1]:
         return among(codes, found.tolist())
-    picked: Mask = answers.take(codes)
+    # which counts from the end, as the code of null wants, and is not checked code by code
+    picked: Mask = answers.take(codes, mode="wrap")
     return picked
 
 

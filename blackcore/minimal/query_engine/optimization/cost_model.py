@@ -93,16 +93,25 @@ class CostModel:
                 del ways[Way.COLUMN]
             return ways
         if surviving < 1.0:
-            picking = statistics.row_count * self._picking_ns(surviving)
+            picking = self.picking_ns(statistics.row_count, surviving)
             for way in ways:
-                ways[way] += 0.0 if way is Way.COLUMN else picking
+                if not way.is_over_all_rows(surviving):
+                    ways[way] += picking
+                elif way is Way.DISTINCT and not condition.is_group:
+                    values = (
+                        statistics.row_count * statistics.fields[condition.field].values_per_row
+                    )
+                    ways[way] += (1.0 - surviving) * values * self.code_lookup_ns
         return ways
 
-    def _picking_ns(self, surviving: float) -> float:
-        """Return what the positions of survivors cost for each row; numpy has two ways to them."""
+    def picking_ns(self, rows: int, surviving: float) -> float:
+        """Return what the positions of survivors cost, a fraction of the rows.
+
+        There are two ways to them.
+        """
         if surviving > _DENSE_FRACTION:
-            return self.dense_positions_ns
-        return self.positions_ns + surviving * self.position_ns
+            return rows * self.dense_positions_ns
+        return rows * (self.positions_ns + surviving * self.position_ns)
 
     def _ways(
         self,
@@ -249,8 +258,12 @@ class CostModel:
     def _value_ns(self, condition: QueryFilter, known: FieldStatistics) -> tuple[float, float]:
         """Return the cost of one value in a column, and of gathering it."""
         operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
-        if operator is QueryOperator.IS_NULL or not known.has_strings:
+        if operator is QueryOperator.IS_NULL:
             return self.number_compare_ns, self.number_gather_ns
+        if not known.has_strings:
+            # one for each bound, and one for what is there at all
+            passes = 1 + (operator is QueryOperator.BETWEEN) + (known.null_fraction > 0)
+            return passes * self.number_compare_ns, self.number_gather_ns
         length = known.average_length
         gather_ns = self.gather_ns + self.gathered_ns_per_character * length
         if operator is QueryOperator.FUZZY:

@@ -21,12 +21,16 @@ class Way(StrEnum):
     DISTINCT = "distinct"
     """The column's distinct values, each once; then the codes of the rows."""
 
-    def is_over_all_rows(self, *, first: bool) -> bool:
-        """Return whether the way looks at all rows while all are still in question.
+    def is_over_all_rows(self, surviving: float, rows: float = 1.0) -> bool:
+        """Return whether the way looks at all rows while only some are in question.
 
-        `first` says that no filter ran before it.
+        Looking all codes up costs less than picking those of more than a few rows.
         """
-        return self is Way.COLUMN or (self is Way.DISTINCT and first)
+        return self is Way.COLUMN or (self is Way.DISTINCT and surviving * DISTINCT_FRACTION > rows)
+
+
+DISTINCT_FRACTION = 30
+"""Below this part of the rows, picking their codes costs less than looking all codes up."""
 
 
 class StageCost(NamedTuple):

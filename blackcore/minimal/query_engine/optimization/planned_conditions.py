@@ -52,7 +52,7 @@ class _Facts(NamedTuple):
     row_count: int
     statistics: tuple[ref[FieldStatistics] | None, ...]
     columns: tuple[ColumnState | None, ...]
-    row_passes: tuple[int | None, ...]
+    row_passes: tuple[int, ...]
 
     @classmethod
     def of(cls, paths: tuple[str, ...], statistics: TableStatistics) -> _Facts:
@@ -63,7 +63,8 @@ class _Facts(NamedTuple):
             statistics.row_count,
             tuple([None if each is None else ref(each) for each in known]),
             tuple(map(statistics.columns.get, paths)),
-            tuple(map(statistics.row_passes.get, paths)),
+            # what is looked up in the rows again and again is worth a column sooner or later
+            tuple([statistics.row_passes.get(path, 0).bit_length() for path in paths]),
         )
 
     def still_hold(self, statistics: TableStatistics) -> bool:

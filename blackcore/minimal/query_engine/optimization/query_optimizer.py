@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from operator import attrgetter
 from typing import Protocol, runtime_checkable
 
@@ -27,6 +26,7 @@ from .rules import (
     ordered,
 )
 from .selectivity import conjunction, selectivity
+from .stage_order import StageOrder
 from .statistics import QueryStatistics, TableStatistics
 
 
@@ -200,50 +200,13 @@ class CostBasedOptimizer:
         if known is not None:
             return known, True
         fractions = [selectivity(condition, statistics) for condition in conditions]
-        plan = (
-            self._row_stages
-            if statistics.row_count < self.settings.columns_from_rows
-            else self._stages
-        )
-        stages = plan(conditions, fractions, statistics)
+        if statistics.row_count < self.settings.columns_from_rows:
+            stages = self._row_stages(conditions, fractions, statistics)
+        else:
+            order = StageOrder(conditions, fractions, statistics, self.cost_model)
+            stages = order.stages(keep_order=self.keep_order)
         self._plans.keep(shape, conditions, stages)
         return stages, False
-
-    def _stages(
-        self,
-        conditions: Sequence[Condition],
-        fractions: Sequence[float],
-        statistics: QueryStatistics,
-    ) -> tuple[FilterStage, ...]:
-        """Return the stages, each chosen as the one of best rank given what survived so far."""
-        slow = [may_be_slow(condition) for condition in conditions]
-        surviving, picked = 1.0, False
-        stages: list[FilterStage] = []
-        chosen: list[int] = []
-        left = list(range(len(conditions)))
-        while left:
-            passing = bool(stages) and all(stage.way is Way.ROWS for stage in stages)
-            ways_of = partial(
-                self.cost_model.ways,
-                statistics=statistics,
-                surviving=surviving,
-                picked=picked,
-                passing=passing,
-            )
-            priced = {
-                position: _priced(ways_of(conditions[position]))
-                for position in (left[:1] if self.keep_order else left)
-            }
-            best = min(priced, key=lambda p: (slow[p], rank(priced[p][0][1], fractions[p]), p))
-            (way, price), *rejected = priced[best]
-            left.remove(best)
-            picked = picked or not way.is_over_all_rows(first=not chosen)
-            chosen.append(best)
-            before, surviving = surviving, _together(conditions, fractions, chosen, statistics)
-            cost = QueryCost(price, surviving * statistics.row_count)
-            share = surviving / before if before else 0.0
-            stages.append(FilterStage(conditions[best], way, share, cost, tuple(rejected)))
-        return tuple(stages)
 
     def _row_stages(
         self,
@@ -266,11 +229,6 @@ class CostBasedOptimizer:
             share = surviving / before if before else 0.0
             stages.append(FilterStage(conditions[position], Way.ROWS, share, cost))
         return tuple(stages)
-
-
-def _priced(ways: Mapping[Way, float]) -> list[tuple[Way, float]]:
-    """Return the ways with their prices, cheapest first."""
-    return sorted(ways.items(), key=lambda item: item[1])
 
 
 _is_group = attrgetter("is_group")
