@@ -170,13 +170,23 @@ def test_rules_that_are_switched_off_stay_so() -> None:
     assert made(known, either("x", "y")) == f"known: {written}"
 
 
-def test_as_many_shapes_are_kept_as_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_rewritings, "_MAX_SHAPES", 2)
+def test_as_many_structures_are_kept_as_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_rewritings, "_MAX_STRUCTURES", 2)
     known = KnownRewritings()
     shapes = [either(*"xyzuv"[:count]) for count in (2, 3, 4)]
     for shape in shapes:
         made(known, shape)
     assert [made(known, shape)[:3] for shape in reversed(shapes)] == ["kno", "kno", "new"]
+
+
+def test_as_many_shapes_of_a_structure_are_kept_as_are_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(known_rewritings, "_MAX_SHAPES", 2)
+    known = KnownRewritings()
+    shapes = [either("x", "y", "z"), either("x", "x", "z"), either("x", "y", "x")]
+    assert [made(known, shape)[:3] for shape in shapes] == ["new", "new", "new"]
+    assert [made(known, shape)[:3] for shape in reversed(shapes)] == ["kno", "new", "new"]
 
 
 def test_conditions_of_many_values_are_left_to_the_rules() -> None:

@@ -230,7 +230,7 @@ def test_a_text_is_tried_once_as_long_as_it_is_among_the_last_ones(
     for number in range(1_500):
         selectivity(field("note").contains(f"{number}"), statistics, roughly=roughly)
     known = statistics.fields["note"]
-    assert len((known.with_few_texts if roughly else known).fractions) <= 1_000
+    assert len((known.with_few_texts if roughly else known).tried_fractions) <= 1_000
     assert selectivity(asked, statistics, roughly=roughly) == first
     assert tried == ["la.e", "la.e"]
 

@@ -174,9 +174,9 @@ class CostModel:
         if condition.is_group:
             return sum(self.rows_ns(member, statistics) for member in condition.filters)
         known = statistics.fields.get(condition.field)
-        is_walk = "." in condition.field
-        lookup_ns = self.row_lookup_ns
-        return statistics.row_count * self._row_ns(condition, known, lookup_ns, is_walk=is_walk)
+        value_ns = 0.0 if known is None else self._value_ns(condition, known)[0]
+        row_ns = self._row_ns(condition, known, value_ns, is_walk="." in condition.field)
+        return statistics.row_count * (self.row_lookup_ns + row_ns)
 
     def _filter_ways(
         self,
@@ -190,8 +190,9 @@ class CostModel:
         known = statistics.fields.get(condition.field)
         state = statistics.columns.get(condition.field)
         is_walk = "." in condition.field
+        value_ns, gather_ns = (0.0, 0.0) if known is None else self._value_ns(condition, known)
         lookup_ns = self._lookup_ns(surviving, passing=passing)
-        row_ns = self._row_ns(condition, known, lookup_ns, is_walk=is_walk)
+        row_ns = lookup_ns + self._row_ns(condition, known, value_ns, is_walk=is_walk)
         ways = {Way.ROWS: self.rows_start_ns + surviving * rows * row_ns}
         if known is None or not _may_have_column(known, state):
             return ways
@@ -201,7 +202,6 @@ class CostModel:
             # what was asked n times is asked n times more
             uses = 1 + self.expected_uses * statistics.row_passes.get(condition.field, 0)
             making = (rows * self._making_ns(is_walk=is_walk) + values * self.extract_ns) / uses
-        value_ns, gather_ns = self._value_ns(condition, known)
         if known.has_lists:
             value_ns += self.code_lookup_ns  # which row a value belongs to
             gather_ns += self.gather_ns
@@ -233,20 +233,21 @@ class CostModel:
         self,
         condition: QueryFilter,
         known: FieldStatistics | None,
-        lookup_ns: float,
+        value_ns: float,
         *,
         is_walk: bool,
     ) -> float:
-        lookup = lookup_ns + (self.row_walk_ns if is_walk else 0.0)
+        """Return the cost of a row whose dict is at hand."""
+        walk = self.row_walk_ns if is_walk else 0.0
         if (
             is_walk
             or known is None
             or not (condition.case_sensitive or condition.operator in _FOLDED_PLAINLY)
         ):
-            return lookup + self.spec_test_ns
+            return walk + self.spec_test_ns
         if condition.operator in TEXT_OPERATORS:  # they are put together first, as for a column
-            lookup += self.extract_ns
-        return lookup + max(self.row_test_ns, self._value_ns(condition, known)[0])
+            walk += self.extract_ns
+        return walk + max(self.row_test_ns, value_ns)
 
     def _lookup_ns(self, surviving: float, *, passing: bool) -> float:
         """Return what it costs to find the dict of a row in question."""

@@ -51,9 +51,9 @@ def selectivity(
         known = statistics.fields.get(condition.field)
         if known is None:
             return UNKNOWN_SELECTIVITY
-        if roughly and condition.operator in TRIED_OPERATORS:
-            known = known.with_few_texts
-        return _remembered(condition, known)
+        if condition.operator not in TRIED_OPERATORS:
+            return filter_selectivity(condition, known)
+        return _remembered(condition, known.with_few_texts if roughly else known)
     members = condition.filters
     fractions = [selectivity(member, statistics, roughly=roughly) for member in members]
     if condition.mode == "and":
@@ -64,22 +64,18 @@ def selectivity(
 
 
 def _remembered(condition: QueryFilter, known: FieldStatistics) -> float:
-    """Return a filter's fraction; it was estimated before, or is now."""
-    value = condition.value
-    if type(value) is tuple and len(value) > _SHORT_LIST:
-        return filter_selectivity(condition, known)  # its hash would take as long
-    fraction = known.fractions.get(condition)
+    """Return a filter's fraction; it was tried on the kept texts before, or is now."""
+    fraction = known.tried_fractions.get(condition)
     if fraction is None:
         fraction = filter_selectivity(condition, known)
-        if len(known.fractions) >= _REMEMBERED:
-            known.fractions.clear()
-        known.fractions[condition] = fraction
+        if len(known.tried_fractions) >= _REMEMBERED:
+            known.tried_fractions.clear()
+        known.tried_fractions[condition] = fraction
     return fraction
 
 
 TRIED_OPERATORS = TEXT_OPERATORS | {QueryOperator.CONTAINS, QueryOperator.NOT_CONTAINS}
 _REMEMBERED = 1_000
-_SHORT_LIST = 64
 
 
 def conjunction(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .statistics import TableStatistics
 
 _WORTH_SWAPPING = 0.97
-"""Estimates that differ by less say nothing."""
+"""Estimates that differ by a smaller part say nothing."""
 
 
 class _Step(NamedTuple):
@@ -74,6 +74,7 @@ class StageOrder:
         self._statistics = statistics
         self._cost_model = cost_model
         self._slow = [may_be_slow(condition) for condition in conditions]
+        self._left_by: dict[int, float] = {}
 
     def stages(self, *, keep_order: bool = False) -> tuple[FilterStage, ...]:
         """Return the stages; with `keep_order` in the order given."""
@@ -110,17 +111,22 @@ class StageOrder:
 
     def _swapped(self, steps: list[_Step]) -> list[_Step]:
         """Return the steps with neighbours swapped where that costs less."""
+        price = self._price(steps)
         for at in range(len(steps) - 1):
             before = steps[at - 1] if at else _START
             if before.is_picked or before.is_passing:
                 break  # from here on they cost in proportion to the rows
-            one, other = steps[at], steps[at + 1]
+            one, other = steps[at : at + 2]
             if self._slow[one.position] != self._slow[other.position]:
                 continue
-            later = [step.position for step in steps[at + 2 :]]
-            other_way = self._in_order([other.position, one.position, *later], before)
-            if self._price(other_way) < self._price(steps[at:]) * _WORTH_SWAPPING:
-                steps = [*steps[:at], *other_way]
+            first = self._step(other.position, before)
+            second = self._step(one.position, first)
+            later = steps[at + 2 :]
+            if second[-2:] != other[-2:]:  # positions are at hand where they were not, or not where
+                later = self._in_order([step.position for step in later], second)
+            changed = [*steps[:at], first, second, *later]
+            if self._price(changed) < price * _WORTH_SWAPPING:
+                steps, price = changed, self._price(changed)
         return steps
 
     def _priced(self, position: int, after: _Step) -> list[tuple[Way, float]]:
@@ -152,17 +158,20 @@ class StageOrder:
 
     def _surviving(self, done: int) -> float:
         """Return the fraction of rows that some of the conditions leave together."""
-        those = [position for position in range(len(self._conditions)) if done >> position & 1]
-        return conjunction(
-            [self._conditions[position] for position in those],
-            [self._fractions[position] for position in those],
-            self._statistics,
-        )
+        left = self._left_by.get(done)
+        if left is None:
+            those = [position for position in range(len(self._conditions)) if done >> position & 1]
+            left = self._left_by[done] = conjunction(
+                [self._conditions[position] for position in those],
+                [self._fractions[position] for position in those],
+                self._statistics,
+            )
+        return left
 
     def _price(self, steps: Sequence[_Step]) -> float:
         """Return what steps cost, with the positions that are wanted in the end."""
-        last = steps[-1]
         price = sum([step.price for step in steps])
+        last = steps[-1] if steps else _START
         if last.is_picked:
             return price
         return price + self._cost_model.picking_ns(self._statistics.row_count, last.surviving)

@@ -137,7 +137,7 @@ class FieldStatistics:
         """Whether it is proven that every value is a string or null."""
         return self.is_exact and self.kinds <= _TEXT_KINDS and not self.through_list
 
-    @property
+    @cached_property
     def has_lists(self) -> bool:
         """Whether some values are lists, or are reached through one."""
         return self.through_list or Kind.LIST in self.kinds
@@ -165,7 +165,7 @@ class FieldStatistics:
             for key in {_common_key(m) for m in cell if type(m) in COUNTED_TYPES}
         )
 
-    @property
+    @cached_property
     def has_strings(self) -> bool:
         """Whether some values are strings."""
         return Kind.STRING in self.kinds
@@ -260,8 +260,8 @@ class FieldStatistics:
         return dataclasses.replace(self, texts=tuple(kept)[::stride], sample=sample)
 
     @cached_property
-    def fractions(self) -> dict[QueryFilter, float]:
-        """What filters on the field were estimated to leave; filled by who estimates."""
+    def tried_fractions(self) -> dict[QueryFilter, float]:
+        """What was found of filters that were tried on the kept texts; filled by who tries."""
         return {}
 
     @cached_property
