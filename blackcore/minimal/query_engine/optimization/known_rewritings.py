@@ -12,7 +12,8 @@ from collections.abc import Hashable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
 
-from ..query import FilterGroup, QueryFilter, QueryOperator
+from ..query import FilterGroup, QueryOperator
+from ..query.conditions import filter_of_checked
 from .condition_structure import Asked, Structure
 from .rules import RuleContext, RuleFired, context_of, rewritten
 
@@ -154,7 +155,7 @@ def _made(part: _Part, asked: Asked) -> Condition:
         value = tuple([asked.values[position] for position in source])
     elif source is not None:
         value = asked.values[source]
-    return QueryFilter(path, operator, value, case_sensitive)
+    return filter_of_checked(path, operator, value, case_sensitive=case_sensitive)
 
 
 class RulesFired(Sequence[RuleFired]):

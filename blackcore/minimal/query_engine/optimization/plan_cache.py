@@ -8,11 +8,11 @@ conditions leaves about as many as its like.
 
 from __future__ import annotations
 
-import math
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import frexp
 
 from ..query import Condition, QueryOperator
 from ..query.patterns import compile_pattern
@@ -116,8 +116,12 @@ def _magnitude(condition: Condition, statistics: QueryStatistics) -> tuple[int, 
     Small parts are told apart only where no texts are tried, since few texts do not tell them.
     """
     fraction = selectivity(condition, statistics, roughly=True)
-    left, out = math.frexp(fraction)[1], math.frexp(1.0 - fraction)[1]
-    if _looks_into_texts(condition):
+    left, out = frexp(fraction)[1], frexp(1.0 - fraction)[1]
+    if (
+        _looks_into_texts(condition)
+        if condition.is_group
+        else condition.operator in TRIED_OPERATORS
+    ):
         return max(left, _LEAST_TRIED), max(out, _LEAST_TRIED)
     return left, out
 

@@ -13,7 +13,7 @@ from operator import is_
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import ref
 
-from ..query import condition_fields
+from ..query.conditions import fields_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -118,21 +118,11 @@ class PlannedBefore:
         planned: PlannedConditions,
     ) -> None:
         """Keep what was planned."""
-        kept = _Kept(planned, _Facts.of(_paths(conditions), statistics))
+        kept = _Kept(planned, _Facts.of(tuple(fields_of(conditions)), statistics))
         with self._lock:
             self._kept[statistics.database, conditions] = kept
             if len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
-
-
-def _paths(conditions: Iterable[Condition]) -> tuple[str, ...]:
-    paths: list[str] = []
-    for condition in conditions:
-        if condition.is_group:
-            paths += condition_fields(condition)
-        else:
-            paths.append(condition.field)
-    return tuple(paths)
 
 
 def are_short(conditions: Iterable[Condition]) -> bool:

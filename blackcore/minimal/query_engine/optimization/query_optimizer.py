@@ -8,7 +8,8 @@ from operator import attrgetter
 from typing import Protocol, runtime_checkable
 
 from ..errors import SettingsError, did_you_mean
-from ..query import Condition, StructuredQuery, condition_fields
+from ..query import Condition, StructuredQuery
+from ..query.conditions import fields_of
 from ..settings import ExecutionSettings
 from .cost_model import CostModel, may_be_slow, rank
 from .known_rewritings import KnownRewritings, RulesFired
@@ -253,7 +254,7 @@ def _together(
 
 def needed_fields(query: StructuredQuery) -> tuple[str, ...]:
     """Return the fields whose statistics a plan of the query wants."""
-    paths = [path for condition in query.filters for path in condition_fields(condition)]
+    paths = fields_of(query.filters)
     if len(query.sort_fields) > 1:  # whether the first one leaves the others nothing to decide
         paths.extend(sort.field for sort in query.sort_fields[:-1])
     return tuple(dict.fromkeys(paths))

@@ -217,15 +217,44 @@ class _Interval:
 
     def fraction(self, known: FieldStatistics) -> float:
         """Return the fraction of rows with a value between the bounds."""
-        if self.low is None or self.high is None:
-            bound, inclusive = cast("tuple[OrderedValue, bool]", self.low or self.high)
-            below = known.fraction_below(bound, inclusive=inclusive == (self.low is None))
-            return below if self.low is None else known.fraction_of_type(bound) - below
-        (low, with_low), (high, with_high) = self.low, self.high
-        if isinstance(low, str) is not isinstance(high, str):
-            return 0.0
-        below_low = known.fraction_below(low, inclusive=not with_low)
-        return max(0.0, known.fraction_below(high, inclusive=with_high) - below_low)
+        if self.low is not None and self.high is not None:
+            return _between_fraction(known, *self.low, *self.high)
+        bound, inclusive = cast("tuple[OrderedValue, bool]", self.low or self.high)
+        return _bound_fraction(known, bound, inclusive=inclusive, is_lower=self.high is None)
+
+
+def _bound_fraction(
+    known: FieldStatistics, bound: OrderedValue, *, inclusive: bool, is_lower: bool
+) -> float:
+    below = known.fraction_below(bound, inclusive=inclusive is not is_lower)
+    return known.fraction_of_type(bound) - below if is_lower else below
+
+
+def _between_fraction(
+    known: FieldStatistics,
+    low: OrderedValue,
+    with_low: bool,
+    high: OrderedValue,
+    with_high: bool,
+) -> float:
+    if isinstance(low, str) is not isinstance(high, str):
+        return 0.0
+    below_low = known.fraction_below(low, inclusive=not with_low)
+    return max(0.0, known.fraction_below(high, inclusive=with_high) - below_low)
+
+
+def _range_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
+    """Return the fraction between a filter's own bounds; those without an order here are tried."""
+    operator, value = condition.operator, condition.value
+    if operator is QueryOperator.BETWEEN:
+        low, high = cast("tuple[OrderedValue, OrderedValue]", value)
+        if not (_is_ordered(low) and _is_ordered(high)):
+            return _tried_fraction(operator, condition, known)
+        return _between_fraction(known, low, True, high, True)
+    if not _is_ordered(value):
+        return _tried_fraction(operator, condition, known)
+    bound, inclusive = cast("OrderedValue", value), operator in _INCLUSIVE
+    return _bound_fraction(known, bound, inclusive=inclusive, is_lower=operator in _LOWER_BOUNDS)
 
 
 def _is_ordered(value: object) -> bool:
@@ -245,31 +274,27 @@ def filter_selectivity(condition: QueryFilter, known: FieldStatistics) -> float:
     if not known.sampled_rows:
         return UNKNOWN_SELECTIVITY
     operator = COMPLEMENT_OF.get(condition.operator, condition.operator)
-    fraction = _positive_fraction(operator, condition, known)
+    estimate = _ESTIMATES.get(operator)
+    if estimate is None or not condition.case_sensitive or known.through_list:
+        fraction = _less_plain_fraction(operator, condition, known)
+    else:
+        fraction = estimate(condition, known)
     if operator is not condition.operator:
         fraction = 1.0 - fraction
     margin = 0.5 / known.sampled_rows
     return min(max(fraction, margin), 1.0 - margin)
 
 
-def _positive_fraction(
+def _less_plain_fraction(
     operator: QueryOperator, condition: QueryFilter, known: FieldStatistics
 ) -> float:
+    """Return the fraction of a positive operator on texts, in any case, or through lists."""
     if operator is QueryOperator.IS_NULL:
         return known.null_fraction
     if operator in TEXT_OPERATORS:
         return _text_fraction(operator, condition, known)
     if operator is QueryOperator.CONTAINS and not known.through_list:
         return _contains_fraction(condition, known)
-    if not condition.case_sensitive or known.through_list:
-        return _tried_fraction(operator, condition, known)
-    if operator is QueryOperator.EQUALS:
-        return _equal_fraction(condition.value, condition, known)
-    if operator is QueryOperator.IN:
-        return _member_fraction(condition, known)
-    interval = _Interval()
-    if operator in RANGES and interval.narrow(condition):
-        return interval.fraction(known)
     return _tried_fraction(operator, condition, known)
 
 
@@ -291,6 +316,10 @@ def _contains_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
         if having is not None:
             return having
     return _tried_fraction(QueryOperator.CONTAINS, condition, known)
+
+
+def _equality_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
+    return _equal_fraction(condition.value, condition, known)
 
 
 def _equal_fraction(operand: object, condition: QueryFilter, known: FieldStatistics) -> float:
@@ -396,3 +425,11 @@ def _rows_with_any(texts: set[str], known: FieldStatistics) -> float:
     # a dict in a list is not a text, and cannot be looked for in a set
     found = sum(any(isinstance(v, str) and v in texts for v in cell) for cell in lists)
     return found / len(lists)
+
+
+_ESTIMATES = {
+    QueryOperator.EQUALS: _equality_fraction,
+    QueryOperator.IN: _member_fraction,
+    **dict.fromkeys(RANGES, _range_fraction),
+}
+"""By positive operator, what reads the fraction off the statistics of single values."""

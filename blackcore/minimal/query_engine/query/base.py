@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FieldPath: TypeAlias = Annotated[str, Field(min_length=1)]
+Model = TypeVar("Model", bound="QueryModel")
 
 
 class QueryModel(BaseModel):
@@ -27,11 +28,7 @@ class QueryModel(BaseModel):
         if positional:
             plain = None if values else _plain_checks.get(type(self))
             if plain is not None and (checked := plain.check(*positional)) is not None:
-                # as pydantic's `model_construct` fills a model; a frozen one refuses its own way
-                _set_attribute(self, "__dict__", checked)
-                _set_attribute(self, "__pydantic_fields_set__", plain.given[len(positional)])
-                _set_attribute(self, "__pydantic_extra__", None)
-                _set_attribute(self, "__pydantic_private__", None)
+                _fill(self, checked, plain.given[len(positional)])
                 return
             values = _by_name(type(self), positional, values)
         try:
@@ -76,6 +73,21 @@ class _Plain(NamedTuple):
 
 _plain_checks: dict[type[QueryModel], _Plain] = {}
 _set_attribute = object.__setattr__
+
+
+def _fill(model: QueryModel, values: dict[str, object], given: set[str]) -> None:
+    """Fill a model as pydantic's `model_construct` does; a frozen one refuses its own way."""
+    _set_attribute(model, "__dict__", values)
+    _set_attribute(model, "__pydantic_fields_set__", given)
+    _set_attribute(model, "__pydantic_extra__", None)
+    _set_attribute(model, "__pydantic_private__", None)
+
+
+def made_of(model: type[Model], values: dict[str, object]) -> Model:
+    """Return a model of values for all its fields that are known to be as it holds them."""
+    made = model.__new__(model)
+    _fill(made, values, _plain_checks[model].given[-1])
+    return made
 
 
 def checked_plainly(

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Tag
 
 from ..errors import InvalidFilterError, QueryError, shown_value
 from ..settings import MAX_FILTER_DEPTH
-from .base import FieldPath, QueryModel, checked_plainly, too_deep
+from .base import FieldPath, QueryModel, checked_plainly, made_of, too_deep
 from .kept_property import kept_property
 from .operands import check_operand, plain_operand
 from .operators import NEGATION_OF, QueryOperator
@@ -114,6 +114,14 @@ def _plain_filter(
 
 _OPERATORS = {key: each for each in QueryOperator for key in (each, each.value)}
 checked_plainly(QueryFilter, _plain_filter)
+
+
+def filter_of_checked(
+    field: str, operator: QueryOperator, value: object, *, case_sensitive: bool
+) -> QueryFilter:
+    """Return the filter of an operator and values that other filters have taken already."""
+    values = {"field": field, "operator": operator, "value": value}
+    return made_of(QueryFilter, values | {"case_sensitive": case_sensitive})
 
 
 class FilterGroup(_Conditions, QueryModel):
@@ -249,9 +257,18 @@ def _joined(mode: Literal["and", "or"], left: object, right: object) -> FilterGr
 
 def condition_fields(condition: Condition) -> list[str]:
     """Return the fields that a condition names, in order, with repeats."""
-    if isinstance(condition, QueryFilter):
-        return [condition.field]
-    return [path for member in condition.filters for path in condition_fields(member)]
+    return fields_of(condition.filters) if condition.is_group else [condition.field]
+
+
+def fields_of(conditions: Iterable[Condition]) -> list[str]:
+    """Return the fields that several conditions name, in order, with repeats."""
+    paths: list[str] = []
+    for condition in conditions:
+        if condition.is_group:
+            paths += fields_of(condition.filters)
+        else:
+            paths.append(condition.field)
+    return paths
 
 
 FilterGroup.model_rebuild()
