@@ -80,11 +80,30 @@ def _over_distinct(
 def _picked(answers: Mask, codes: Integers) -> Mask:
     """Return the answer of each code, the last one for -1."""
     found = np.flatnonzero(answers)
-    if len(found) <= FEW_CODES and not answers[-1]:
-        return among(codes, found.tolist())
+    if not answers[-1]:
+        if len(found) <= FEW_CODES:
+            return among(codes, found.tolist())
+        ends = np.flatnonzero(np.diff(found) != 1)
+        if len(ends) < _FEW_RUNS:  # codes are in the order of their texts: a prefix is one run
+            starts = found[np.concatenate([[0], ends + 1])]
+            return _in_runs(codes, starts.tolist(), found[np.append(ends, -1)].tolist())
     # which counts from the end, as the code of null wants, and is not checked code by code
     picked: Mask = answers.take(codes, mode="wrap")
     return picked
+
+
+_FEW_RUNS = 3
+"""So many comparisons with both ends of a run take no longer than one look-up of each code."""
+
+
+def _in_runs(codes: Integers, starts: list[int], ends: list[int]) -> Mask:
+    """Return which codes lie in one of some runs, ends included."""
+    mask = np.zeros(len(codes), dtype=np.bool_)
+    for start, end in zip(starts, ends, strict=True):
+        within = codes >= start
+        np.logical_and(within, codes <= end, out=within)
+        np.logical_or(mask, within, out=mask)
+    return mask
 
 
 def are_few(members: object) -> bool:
