@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..data import Answer, ColumnBudget, ColumnMemory, ListColumn, Records, RowIds, StageActual
+from ..optimization.cost_model import EXPECTED_USES
 from ..optimization.plan import ExecutionPlan
 from ..query.evaluator import distinct_ids
 from ..settings import ExecutionSettings
@@ -95,7 +96,7 @@ class Executor:
 
         def column_of(path: str) -> Column | None:
             if path not in store:
-                uses = 1 + _USES_AHEAD * records.row_passes[path]
+                uses = 1 + EXPECTED_USES * records.row_passes[path]
                 if rows * uses * _LOOKED_UP < len(records):
                     records.row_passes[path] += 1
                     return None
@@ -137,8 +138,6 @@ class Executor:
 
 _LOOKED_UP = 8
 """The making of a column for each row takes so many times less than to look up a row for a sort."""
-_USES_AHEAD = 8
-"""A field that was looked up will be so many times more, each time that it was."""
 
 
 def _no_column(_path: str) -> None:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .statistics import ColumnState, FieldStatistics, TableStatistics
 
 
+EXPECTED_USES = 8.0
+"""A field that was looked up in the rows will be so many times more, each time that it was."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostModel:
     """Nanoseconds per row, and what the first use of a column costs.
@@ -65,7 +69,7 @@ class CostModel:
     extract_ns: float = 170.0
     encode_ns: float = 90.0
     encode_distinct_ns: float = 5_000.0
-    expected_uses: float = 8.0
+    expected_uses: float = EXPECTED_USES
     sort_ns: float = 90.0
     partition_ns: float = 2.0
 

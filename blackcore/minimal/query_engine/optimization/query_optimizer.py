@@ -69,10 +69,13 @@ class QueryOptimizer(Protocol):
 class CostBasedOptimizer:
     """Orders AND-ed conditions by rank = cost / (1 - selectivity), the cheapest exclusion first.
 
-    That order is optimal for independent conditions (Hellerstein and Stonebraker, SIGMOD 1993).
-    OR-ed ones go by cost / selectivity. Patterns with look-around, which only their timeout bounds,
-    come last. Needs nothing but statistics; holds no state but plans of
-    shapes seen before; thread-safe.
+    That order is optimal for independent conditions whose costs are in proportion to the rows that
+    they are given (Hellerstein and Stonebraker, SIGMOD 1993); as long as whole columns are looked
+    at, neighbours change places where both cost less that way. OR-ed ones go by cost / selectivity.
+    Patterns with look-around, which only their timeout bounds, come last.
+
+    Needs nothing but statistics; holds no state but plans and rewritings of shapes seen before;
+    thread-safe.
 
     Args:
         cost_model: nanoseconds per row and way; see `calibrate` for those of this machine.
