@@ -89,7 +89,7 @@ def test_survivors_picked_from_a_mask_at_once_answer_like_the_evaluator(
     rows, query = question
     records = Records("db", rows)
     plan = plan_of(query, records, COLUMNS)
-    few = {"_CHEAP_FRACTION": 1, "_SURVIVORS_FRACTION": 1}
+    few = dict.fromkeys(("_CHEAP_FRACTION", "_SURVIVORS_FRACTION", "_SPARSE_FRACTION"), 1)
     with patch.multiple(column_filters, **few), patch.object(plan_module, "DISTINCT_FRACTION", 1):
         for way in (Way.COLUMN, Way.SURVIVORS, Way.DISTINCT):
             stages = tuple(stage._replace(way=way) for stage in plan.filter_stages)

@@ -18,7 +18,11 @@ from blackcore.minimal.query_engine import (
 )
 from blackcore.minimal.query_engine.data import Records
 from blackcore.minimal.query_engine.execution import Executor
-from blackcore.minimal.query_engine.execution.column_filters import first_positions, positions
+from blackcore.minimal.query_engine.execution.column_filters import (
+    first_positions,
+    positions,
+    sparse_positions,
+)
 from blackcore.minimal.query_engine.optimization import gather
 
 ROWS: list[dict[str, Any]] = [{"a": n % 5, "b": n} for n in range(6_000)]
@@ -48,6 +52,10 @@ def test_positions_that_are_few_among_many_are_found_all_the_same(
     mask = np.zeros(rows, dtype=np.bool_)
     mask[sorted(true)] = True
     for given_mask in (mask, np.repeat(mask, 2)[::2]):  # the second one is not contiguous
+        found = sparse_positions(given_mask)
+        words = {n // 8 for n in true if n < rows // 8 * 8}
+        assert (found is None) is (len(words) * 100 > rows)
+        assert found is None or found.tolist() == sorted(true)
         assert positions(given_mask, len(true)).tolist() == sorted(true)
         assert positions(given_mask, len(true)).dtype == np.uint32
         assert first_positions(given_mask, len(true), limit).tolist() == sorted(true)[:limit]

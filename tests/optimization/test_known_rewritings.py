@@ -36,7 +36,9 @@ TEXTS_KNOWN = QueryStatistics(
 
 NUMBERS = st.sampled_from([-1, 0, 1, 1.0, 2, 2.5, 3, 2**70, float(2**70), float("inf")])
 TEXTS = st.sampled_from(["", "a", "b", "ba", "A", "2020-01-01", "2020-01-01T00:00", "^a", "a|b"])
-OTHERS = st.sampled_from([None, True, False, date(2020, 1, 1), Decimal("1.5"), (1, 2)])
+OTHERS = st.sampled_from(
+    [None, True, False, date(2020, 1, 1), Decimal("1.5"), (1, 2), (None,), {"a": 1}]
+)
 BOUNDS = NUMBERS | TEXTS | st.sampled_from([date(2020, 1, 1), True])
 VALUES = NUMBERS | TEXTS | OTHERS
 FUZZY = st.builds(lambda text, least: {"text": text, "threshold": least}, TEXTS, st.just(0.5))
@@ -44,7 +46,9 @@ VALUES_OF: dict[str, st.SearchStrategy[Any]] = {
     "eq": VALUES,
     "ne": VALUES,
     "contains": VALUES,
-    "in": st.lists(NUMBERS, max_size=3) | st.lists(TEXTS, max_size=3) | st.lists(VALUES),
+    "in": st.lists(NUMBERS, max_size=3)
+    | st.lists(TEXTS, max_size=3)
+    | st.lists(VALUES, max_size=2),
     "not_in": st.lists(NUMBERS, max_size=3),
     "gt": BOUNDS,
     "gte": NUMBERS,
@@ -140,15 +144,33 @@ def test_bounds_that_cross_are_another_shape_than_those_that_do_not() -> None:
         FilterGroup("or", [field("a") == "2020-01-01", field("a") == "2020-01-02"]),
         FilterGroup("or", [field("a") == 1, field("a") == "1"]),
         FilterGroup("or", [field("a") == [1], field("a") == [2]]),
+        field("a").is_in([[None]]),
         field("a").regex("^abc"),
     ],
-    ids=["case to fold", "dates", "several types", "lists", "plain text as a pattern"],
+    ids=[
+        "case to fold",
+        "dates",
+        "several types",
+        "lists",
+        "a list in a list",
+        "plain text as a pattern",
+    ],
 )
 def test_what_a_shape_says_too_little_of_is_left_to_the_rules(condition: Condition) -> None:
     known = KnownRewritings()
     first, again = made(known, [condition]), made(known, [condition])
     assert first == again
     assert again.startswith("new")
+
+
+def test_what_a_rule_derives_from_a_value_is_left_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def doubled(conditions: Any, *_: Any, **__: Any) -> Any:
+        return tuple(QueryFilter(c.field, c.operator, c.value * 2) for c in conditions), ()
+
+    monkeypatch.setattr(known_rewritings, "rewritten", doubled)
+    known = KnownRewritings()
+    assert made(known, [field("a") == 1]) == "new: a == 2"
+    assert made(known, [field("a") == 2]) == "new: a == 4"
 
 
 def test_what_fired_is_told_of_known_shapes_too_with_their_own_values() -> None:

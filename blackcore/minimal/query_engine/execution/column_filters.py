@@ -68,10 +68,12 @@ class ColumnFilters:
             if ids is None and self._looks_at_all(stage, left, first=mask is None):
                 answer = self.mask(stage.condition, None, stage.way)
                 mask = answer if mask is None else np.logical_and(mask, answer, out=answer)
-                left = int(np.count_nonzero(mask))
+                if stage.cost.rows * _SPARSE_FRACTION < len(mask):
+                    ids = sparse_positions(mask)
+                left = int(np.count_nonzero(mask)) if ids is None else len(ids)
             else:
-                if mask is not None:
-                    ids, mask = positions(mask, left), None
+                if ids is None and mask is not None:
+                    ids = positions(mask, left)
                 if stage.way is Way.ROWS:
                     ids, left = self._rows_staged(together, ids, actuals)
                     continue
@@ -81,7 +83,7 @@ class ColumnFilters:
                 left = len(ids)
             elapsed = time.perf_counter_ns() - start
             actuals.append(filtered_by(stage, left, elapsed))
-        if mask is not None:
+        if ids is None and mask is not None:
             return first_positions(mask, left, limit), left
         return (self._everything() if ids is None else ids)[:limit], left
 
@@ -173,7 +175,9 @@ class ColumnFilters:
 
 _WORD_BYTES = 8
 _SPARSE_FRACTION = 100
-"""Below this part of the rows, numpy's search for what is true is slower than one by words."""
+"""Below this part of the rows, numpy's search for what is true is slower than one by words.
+
+It tells how many they are, too, so where few are expected nothing is counted before."""
 _CHEAP_FRACTION = 120
 """Below this part of the rows, picking them from a mask, which comes in the end, comes at once."""
 _SURVIVORS_FRACTION = 2
@@ -190,15 +194,21 @@ def _runs(stages: Sequence[FilterStage]) -> Iterator[list[FilterStage]]:
 
 
 def positions(mask: Mask, count: int) -> RowIds:
-    """Return where a mask is true, which is `count` times.
+    """Return where a mask is true, which is `count` times."""
+    found = None if count * _SPARSE_FRACTION > len(mask) else sparse_positions(mask)
+    return np.flatnonzero(mask).astype(np.uint32) if found is None else found
 
-    Where that is hardly anywhere, eight rows at a time are seen to hold nothing first.
+
+def sparse_positions(mask: Mask) -> RowIds | None:
+    """Return where a mask is true, None unless that is hardly anywhere.
+
+    Eight rows at a time are seen to hold nothing first.
     """
-    if count * _SPARSE_FRACTION > len(mask):
-        return np.flatnonzero(mask).astype(np.uint32)
     whole = len(mask) // _WORD_BYTES * _WORD_BYTES
     words = np.ascontiguousarray(mask[:whole]).view(np.uint64)
     some = np.flatnonzero(words != 0)
+    if len(some) * _SPARSE_FRACTION > len(mask):
+        return None
     within = np.flatnonzero(words[some].view(np.bool_))
     found = some[within // _WORD_BYTES] * _WORD_BYTES + within % _WORD_BYTES
     rest = np.flatnonzero(mask[whole:]) + whole

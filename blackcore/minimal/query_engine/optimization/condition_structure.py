@@ -59,9 +59,9 @@ class Asked:
             operator, value = condition.operator, condition.value
             kinds: object = type(value)
             if isinstance(value, tuple):
-                if operator not in _LISTS:
-                    return False  # a list to compare with, not a list of values
                 kinds = tuple(map(type, value))
+                if operator not in _LISTS or tuple in kinds:
+                    return False  # a list to compare with, not a list of values
                 self.values += value
             elif value is not None:
                 self.values.append(value)

@@ -93,7 +93,10 @@ class KnownRewritings:
             return made, RulesFired(conditions, known.context, self.switched_off)
         context = context_of(statistics)
         by_rules, fired = rewritten(conditions, context, switched_off=self.switched_off)
-        parts = tuple([_part_of(made, asked, shapes.structure) for made in by_rules])
+        try:
+            parts = tuple([_part_of(made, asked, shapes.structure) for made in by_rules])
+        except _DerivedValue:
+            return by_rules, fired  # other values have to be asked the rules, too
         with self._lock:
             if len(shapes.known) >= _MAX_SHAPES:
                 shapes.known.clear()
@@ -132,12 +135,15 @@ def _part_of(condition: Condition, asked: Asked, structure: Structure) -> _Part:
 
 def _position(path: str, value: object, asked: Asked, structure: Structure) -> int:
     """Return where a value went in; of several that are equal any one is right."""
-    given = zip(structure.paths, asked.values, strict=True)
-    return next(
-        position
-        for position, (of_path, each) in enumerate(given)
-        if of_path == path and type(each) is type(value) and each == value
-    )
+    for position, of_path in enumerate(structure.paths):
+        each = asked.values[position]
+        if of_path == path and type(each) is type(value) and each == value:
+            return position
+    raise _DerivedValue
+
+
+class _DerivedValue(Exception):  # noqa: N818 - no error, but a reason to ask the rules
+    """A rule made a value that did not go in."""
 
 
 def _made(part: _Part, asked: Asked) -> Condition:
