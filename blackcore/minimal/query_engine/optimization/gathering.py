@@ -67,8 +67,12 @@ def gather(records: Records, paths: Iterable[str]) -> TableStatistics:
     looked_up: dict[str, int] = {}
     for path in paths:
         column = built.get(path)
-        flat = None if isinstance(column, ListColumn) else column
-        fields[path] = _known(records, known, path, flat)
+        field = known.get(path)
+        if field is not None and (field.is_of_column or column is None):
+            fields[path] = field.statistics  # nothing tells more of it
+        else:
+            flat = None if isinstance(column, ListColumn) else column
+            fields[path] = _known(records, known, path, flat)
         if path in built:
             columns[path] = _state(column)
         elif path in passes:

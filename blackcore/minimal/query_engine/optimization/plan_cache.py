@@ -89,7 +89,7 @@ def shape_of(
         tuple(statistics.columns.values()),
         # what is looked up in the rows again and again is worth a column sooner or later
         tuple([passes.bit_length() for passes in statistics.row_passes.values()]),
-        tuple([_condition_shape(condition) for condition in conditions]),
+        tuple(map(_condition_shape, conditions)),
         tuple([_magnitude(condition, statistics) for condition in conditions])
         if by_fractions
         else None,
@@ -97,33 +97,30 @@ def shape_of(
 
 
 def _condition_shape(condition: Condition) -> Hashable:
-    if not condition.is_group:
-        operator, value = condition.operator, condition.value
-        detail: object = type(value)
-        if operator is QueryOperator.REGEX:
-            # look-around costs what no other pattern does
-            detail = compile_pattern(str(value), case_sensitive=condition.case_sensitive).linear
-        elif isinstance(value, tuple):
-            detail = len(value).bit_length()
-        return (condition.field, operator, detail, condition.case_sensitive)
-    members = tuple([_condition_shape(member) for member in condition.filters])
-    return (condition.mode, condition.negate, members)
+    if condition.is_group:
+        return (condition.mode, condition.negate, tuple(map(_condition_shape, condition.filters)))
+    operator, value = condition.operator, condition.value
+    detail: object = type(value)
+    if operator is QueryOperator.REGEX:
+        # look-around costs what no other pattern does
+        detail = compile_pattern(str(value), case_sensitive=condition.case_sensitive).linear
+    elif isinstance(value, tuple):
+        detail = len(value).bit_length()
+    return (condition.field, operator, detail, condition.case_sensitive)
 
 
-def _magnitude(condition: Condition, statistics: QueryStatistics) -> tuple[int, int]:
-    """Return in which power of two is what a condition leaves, and what it leaves out.
+def _magnitude(condition: Condition, statistics: QueryStatistics) -> int:
+    """Return in which power of two is what a condition leaves, or leaves out where that is less.
 
-    Small parts are told apart only where no texts are tried, since few texts do not tell them.
+    Zero and below for what it leaves, above for what it leaves out. Small parts are told apart only
+    where no texts are tried, since few texts do not tell them.
     """
     fraction = selectivity(condition, statistics, roughly=True)
-    left, out = frexp(fraction)[1], frexp(1.0 - fraction)[1]
-    if (
-        _looks_into_texts(condition)
-        if condition.is_group
-        else condition.operator in TRIED_OPERATORS
-    ):
-        return max(left, _LEAST_TRIED), max(out, _LEAST_TRIED)
-    return left, out
+    leaves_less = fraction <= 0.5  # noqa: PLR2004 - the half
+    power = frexp(fraction if leaves_less else 1.0 - fraction)[1]
+    if power < _LEAST_TRIED and _looks_into_texts(condition):
+        power = _LEAST_TRIED
+    return power if leaves_less else 1 - power
 
 
 _LEAST_TRIED = -3
