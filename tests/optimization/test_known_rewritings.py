@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,8 +21,9 @@ from blackcore.minimal.query_engine import (
     field,
 )
 from blackcore.minimal.query_engine.optimization import QueryStatistics, known_rewritings
+from blackcore.minimal.query_engine.optimization.condition_structure import Asked
 from blackcore.minimal.query_engine.optimization.known_rewritings import KnownRewritings
-from blackcore.minimal.query_engine.optimization.rules import context_of, rewritten
+from blackcore.minimal.query_engine.optimization.rules import RuleFired, context_of, rewritten
 from blackcore.minimal.query_engine.optimization.statistics import ColumnState, FieldStatistics
 from blackcore.minimal.query_engine.query import Condition
 from tests.strategies import AGREEMENT
@@ -88,6 +90,13 @@ def filled(draw: st.DrawFn, shape: Any) -> Condition:
     return QueryFilter(path, operator, draw(VALUES_OF[operator]), case_sensitive)
 
 
+def rewritten_by(
+    known: KnownRewritings, asked: list[Condition], statistics: QueryStatistics = NOTHING_KNOWN
+) -> tuple[tuple[Condition, ...], Sequence[RuleFired]]:
+    apart = Asked()
+    return known.rewritten(tuple(asked), statistics, apart if apart.add(asked) else None)
+
+
 @AGREEMENT
 @given(like_shaped(), st.sampled_from([NOTHING_KNOWN, TEXTS_KNOWN]))
 def test_what_is_made_again_is_what_the_rules_make(
@@ -95,7 +104,7 @@ def test_what_is_made_again_is_what_the_rules_make(
 ) -> None:
     known = KnownRewritings()
     for asked in askings:
-        conditions, fired = known.rewritten(tuple(asked), statistics)
+        conditions, fired = rewritten_by(known, asked, statistics)
         by_rules, rules_fired = rewritten(asked, context_of(statistics))
         assert repr(conditions) == repr(by_rules)
         assert tuple(fired) == rules_fired
@@ -107,7 +116,7 @@ def either(*codes: str) -> list[Condition]:
 
 
 def made(known: KnownRewritings, conditions: list[Condition]) -> str:
-    made_of_them, fired = known.rewritten(tuple(conditions), NOTHING_KNOWN)
+    made_of_them, fired = rewritten_by(known, conditions)
     is_known = isinstance(fired, known_rewritings.RulesFired)
     return f"{'known' if is_known else 'new'}: {' and '.join(map(str, made_of_them))}"
 
@@ -176,7 +185,7 @@ def test_what_a_rule_derives_from_a_value_is_left_to_it(monkeypatch: pytest.Monk
 def test_what_fired_is_told_of_known_shapes_too_with_their_own_values() -> None:
     known = KnownRewritings()
     made(known, either("x", "y"))
-    _, fired = known.rewritten(tuple(either("p", "q")), NOTHING_KNOWN)
+    _, fired = rewritten_by(known, either("p", "q"))
     assert [str(rule) for rule in fired] == [
         "join_equalities: (a == 'p' or a == 'q') -> a in ('p', 'q')"
     ]

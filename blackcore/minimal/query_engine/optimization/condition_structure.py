@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..query import QueryOperator
+from ..query.operands import FrozenDict
 from ..query.operators import TEXT_OPERATORS
 from ..query.values import instant_of
 from .logic import RANGES
@@ -25,6 +26,7 @@ _MAX_VALUES = 24
 """Conditions with more are left to the rules: to compare the values would take as long."""
 
 _LISTS: Final = frozenset({QueryOperator.IN, QueryOperator.NOT_IN, QueryOperator.BETWEEN})
+_NESTED: Final[frozenset[type]] = frozenset({tuple, FrozenDict})
 _ALIKE: Final[tuple[frozenset[type], ...]] = (
     frozenset({int, float}),
     frozenset({str}),
@@ -36,7 +38,8 @@ _ALIKE: Final[tuple[frozenset[type], ...]] = (
 class Asked:
     """Conditions taken apart: their parts and values in order, and a sign of each part.
 
-    The signs tell all of the conditions but their values.
+    The signs tell all of the conditions but their values, the types of those included: signs and
+    values together are equal for conditions that ask the same, and for no others.
     """
 
     __slots__ = ("parts", "signs", "values")
@@ -59,12 +62,16 @@ class Asked:
             operator, value = condition.operator, condition.value
             kinds: object = type(value)
             if isinstance(value, tuple):
+                if len(value) > _MAX_VALUES:
+                    return False
                 kinds = tuple(map(type, value))
-                if operator not in _LISTS or tuple in kinds:
+                if operator not in _LISTS or not _NESTED.isdisjoint(kinds):
                     return False  # a list to compare with, not a list of values
                 self.values += value
             elif value is not None:
                 self.values.append(value)
+                if kinds is FrozenDict and operator is not QueryOperator.FUZZY:
+                    return False  # it may equal one that is not the same to us
             if operator is QueryOperator.REGEX and literal_of(str(value)) is not None:
                 return False
             self.signs.append((condition.field, operator, kinds, condition.case_sensitive))

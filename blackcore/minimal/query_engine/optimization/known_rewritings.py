@@ -79,13 +79,23 @@ class KnownRewritings:
         self._lock = threading.Lock()
 
     def rewritten(
-        self, conditions: tuple[Condition, ...], statistics: TableStatistics
+        self,
+        conditions: tuple[Condition, ...],
+        statistics: TableStatistics,
+        asked: Asked | None,
     ) -> tuple[tuple[Condition, ...], Sequence[RuleFired]]:
-        """Return AND-ed conditions as the rules rewrite them, and which rules do."""
-        asked = Asked()
-        shapes = self._shapes_of(asked) if asked.add(conditions) else None
-        sign = None if shapes is None else shapes.structure.sign(asked, statistics)
-        if shapes is None or sign is None:
+        """Return AND-ed conditions as the rules rewrite them, and which rules do.
+
+        Args:
+            conditions: as they were asked.
+            statistics: of their database.
+            asked: the conditions taken apart, None where they cannot be told by signs.
+        """
+        shapes = None if asked is None else self._shapes_of(asked)
+        sign = None
+        if asked is not None and shapes is not None:
+            sign = shapes.structure.sign(asked, statistics)
+        if asked is None or shapes is None or sign is None:
             return rewritten(conditions, context_of(statistics), switched_off=self.switched_off)
         known = shapes.known.get(sign)
         if known is not None:

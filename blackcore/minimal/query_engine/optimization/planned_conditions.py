@@ -16,9 +16,10 @@ from weakref import ref
 from ..query.conditions import fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from ..query import Condition
+    from .condition_structure import Asked
     from .plan import FilterStage
     from .rules import RuleFired
     from .statistics import ColumnState, FieldStatistics, TableStatistics
@@ -92,14 +93,11 @@ class PlannedBefore:
     """Keeps what was planned for the conditions asked last. Thread-safe."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, tuple[Condition, ...]], _Kept] = OrderedDict()
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(
-        self, conditions: tuple[Condition, ...], statistics: TableStatistics
-    ) -> PlannedConditions | None:
-        """Return what was planned for equal conditions, while nothing else is known of them."""
-        key = (statistics.database, conditions)
+    def find(self, key: Hashable, statistics: TableStatistics) -> PlannedConditions | None:
+        """Return what was planned under a key, while nothing else is known of its fields."""
         with self._lock:
             kept = self._kept.get(key)
             if kept is None:
@@ -113,24 +111,36 @@ class PlannedBefore:
 
     def keep(
         self,
+        key: Hashable,
         conditions: tuple[Condition, ...],
         statistics: TableStatistics,
         planned: PlannedConditions,
     ) -> None:
-        """Keep what was planned."""
+        """Keep what was planned for conditions."""
         kept = _Kept(planned, _Facts.of(tuple(fields_of(conditions)), statistics))
         with self._lock:
-            self._kept[statistics.database, conditions] = kept
+            self._kept[key] = kept
             if len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
 
 
-def are_short(conditions: Iterable[Condition]) -> bool:
-    """Return whether conditions have no longer lists than those that are kept."""
+def key_of(conditions: tuple[Condition, ...], asked: Asked | None) -> Hashable | None:
+    """Return what equal conditions share, None for those that are not worth keeping a plan for.
+
+    Args:
+        conditions: as they were asked.
+        asked: the conditions taken apart, None where they cannot be told by signs.
+    """
+    if asked is not None:
+        return (tuple(asked.signs), tuple(asked.values))
+    return conditions if _are_short(conditions) else None
+
+
+def _are_short(conditions: Iterable[Condition]) -> bool:
     for condition in conditions:
         parts = condition.filters if condition.is_group else condition.value
         if type(parts) is tuple and len(parts) > _MAX_VALUES:
             return False
-        if condition.is_group and not are_short(condition.filters):
+        if condition.is_group and not _are_short(condition.filters):
             return False
     return True

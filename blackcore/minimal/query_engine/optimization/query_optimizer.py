@@ -11,12 +11,13 @@ from ..errors import SettingsError, did_you_mean
 from ..query import Condition, StructuredQuery
 from ..query.conditions import fields_of
 from ..settings import ExecutionSettings
+from .condition_structure import Asked
 from .cost_model import CostModel, may_be_slow, rank
 from .known_rewritings import KnownRewritings, RulesFired
 from .logic import is_nothing
 from .plan import ExecutionPlan, FilterStage, QueryCost, Way
 from .plan_cache import PlanCache, shape_of
-from .planned_conditions import PlannedBefore, PlannedConditions, are_short
+from .planned_conditions import PlannedBefore, PlannedConditions, key_of
 from .rules import (
     RULE_NAMES,
     Ordering,
@@ -152,21 +153,25 @@ class CostBasedOptimizer:
         self, given: tuple[Condition, ...], statistics: QueryStatistics
     ) -> PlannedConditions:
         """Return what becomes of AND-ed conditions, from what was planned before if it can be."""
-        if not given or not are_short(given):
-            return self._planned_anew(given, statistics)
-        planned = self._planned_before.find(given, statistics)
+        taken_apart = Asked()
+        asked = taken_apart if taken_apart.add(given) else None
+        key = key_of(given, asked)
+        if key is None or not given:
+            return self._planned_anew(given, statistics, asked)
+        key = (statistics.database, key)
+        planned = self._planned_before.find(key, statistics)
         if planned is None:
-            planned = self._planned_anew(given, statistics)
-            self._planned_before.keep(given, statistics, planned)
+            planned = self._planned_anew(given, statistics, asked)
+            self._planned_before.keep(key, given, statistics, planned)
         return planned
 
     def _planned_anew(
-        self, given: tuple[Condition, ...], statistics: QueryStatistics
+        self, given: tuple[Condition, ...], statistics: QueryStatistics, asked: Asked | None
     ) -> PlannedConditions:
         """Return AND-ed conditions rewritten, in order, each with its way."""
         conditions, fired = given, _NO_RULES
         if not are_plain(given):
-            conditions, fired = self._rewritings.rewritten(given, statistics)
+            conditions, fired = self._rewritings.rewritten(given, statistics, asked)
         if any(map(is_nothing, conditions)):
             return PlannedConditions(fired, True, (), False)
         stages, is_known = self._known_stages(conditions, statistics)

@@ -8,7 +8,7 @@ selective one alone: s1 * s2**(1/2) * s3**(1/4) * ..., ascending (Microsoft SQL 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING, cast
 
@@ -65,12 +65,15 @@ def selectivity(
 
 def _remembered(condition: QueryFilter, known: FieldStatistics) -> float:
     """Return a filter's fraction; it was tried on the kept texts before, or is now."""
-    fraction = known.tried_fractions.get(condition)
+    key: Hashable = condition
+    if type(condition.value) is str:  # the same, without asking what the value is
+        key = (condition.operator, condition.value, condition.case_sensitive)
+    fraction = known.tried_fractions.get(key)
     if fraction is None:
         fraction = filter_selectivity(condition, known)
         if len(known.tried_fractions) >= _REMEMBERED:
             known.tried_fractions.clear()
-        known.tried_fractions[condition] = fraction
+        known.tried_fractions[key] = fraction
     return fraction
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -13,7 +13,6 @@ from typing import Literal, NamedTuple, TypeAlias, cast
 
 import polars as pl
 
-from ..query import QueryFilter
 from ..query.patterns import text_series
 from ..query.values import Kind, kind_of
 
@@ -260,7 +259,7 @@ class FieldStatistics:
         return dataclasses.replace(self, texts=tuple(kept)[::stride], sample=sample)
 
     @cached_property
-    def tried_fractions(self) -> dict[QueryFilter, float]:
+    def tried_fractions(self) -> dict[Hashable, float]:
         """What was found of filters that were tried on the kept texts; filled by who tries."""
         return {}
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import InvalidFilterError, QueryDepthError, shown_value
 from ..settings import MAX_FILTER_DEPTH
+from .kept_property import kept_property
 from .operators import QueryOperator
 from .patterns import compile_pattern
 from .values import frozen, is_null
@@ -28,7 +29,11 @@ class FrozenDict(dict[str, object]):
     __setitem__ = __delitem__ = update = setdefault = pop = popitem = clear = __ior__ = _refuse
 
     def __hash__(self) -> int:  # type: ignore[override]  # it cannot change
-        return hash(frozenset((key, frozen(item)) for key, item in self.items()))
+        return self._hash
+
+    @kept_property
+    def _hash(self) -> int:
+        return hash(frozenset([(key, frozen(item)) for key, item in self.items()]))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (FrozenDict, (dict(self),))
