@@ -39,7 +39,7 @@ class Asked:
     """Conditions taken apart: their parts and values in order, and a sign of each part.
 
     The signs tell all of the conditions but their values, the types of those included: signs and
-    values together are equal for conditions that ask the same, and for no others.
+    values together are equal only for conditions that ask the same.
     """
 
     __slots__ = ("parts", "signs", "values")

@@ -91,12 +91,21 @@ class KnownRewritings:
             statistics: of their database.
             asked: the conditions taken apart, None where they cannot be told by signs.
         """
-        shapes = None if asked is None else self._shapes_of(asked)
-        sign = None
-        if asked is not None and shapes is not None:
+        if asked is not None:
+            shapes = self._shapes_of(asked)
             sign = shapes.structure.sign(asked, statistics)
-        if asked is None or shapes is None or sign is None:
-            return rewritten(conditions, context_of(statistics), switched_off=self.switched_off)
+            if sign is not None:
+                return self._by_shape(conditions, statistics, asked, shapes, sign)
+        return rewritten(conditions, context_of(statistics), switched_off=self.switched_off)
+
+    def _by_shape(
+        self,
+        conditions: tuple[Condition, ...],
+        statistics: TableStatistics,
+        asked: Asked,
+        shapes: _Shapes,
+        sign: Hashable,
+    ) -> tuple[tuple[Condition, ...], Sequence[RuleFired]]:
         known = shapes.known.get(sign)
         if known is not None:
             made = tuple([_made(part, asked) for part in known.parts])
