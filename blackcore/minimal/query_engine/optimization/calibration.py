@@ -119,7 +119,7 @@ class _Bench:
         one = values[:1]
         few, none, many = (np.arange(_MANY) % 100 < share for share in (1, 0, 30))
         ids = np.flatnonzero(few).astype(np.uint32)
-        codes = np.arange(_MANY) % 100
+        codes = (np.arange(_MANY) % 100).astype(np.int16)
         table = np.arange(100) % 2 == 0
         positions_ns = self._ns(lambda: np.flatnonzero(none).astype(np.uint32), _MANY)
         few_positions_ns = self._ns(lambda: np.flatnonzero(few).astype(np.uint32), _MANY)
@@ -132,7 +132,7 @@ class _Bench:
             "positions_ns": positions_ns,
             "position_ns": max(0.0, few_positions_ns - positions_ns) * _MANY / len(ids),
             "dense_positions_ns": self._ns(lambda: np.flatnonzero(many).astype(np.uint32), _MANY),
-            "code_lookup_ns": self._ns(lambda: table[codes], _MANY),
+            "code_lookup_ns": self._ns(lambda: table.take(codes, mode="wrap"), _MANY),
             "sort_ns": self._ns(lambda: np.argsort(values, kind="stable"), _MANY),
             "partition_ns": self._ns(lambda: np.partition(values, 100), _MANY),
         }

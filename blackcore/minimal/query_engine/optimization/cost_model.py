@@ -65,7 +65,7 @@ class CostModel:
     positions_ns: float = 0.09
     position_ns: float = 13.0
     dense_positions_ns: float = 0.35
-    code_lookup_ns: float = 0.6
+    code_lookup_ns: float = 0.8
     extract_ns: float = 170.0
     encode_ns: float = 90.0
     encode_distinct_ns: float = 5_000.0
