@@ -65,7 +65,9 @@ class _Facts(NamedTuple):
             tuple([None if each is None else ref(each) for each in known]),
             tuple(map(statistics.columns.get, paths)),
             # what is looked up in the rows again and again is worth a column sooner or later
-            tuple([statistics.row_passes.get(path, 0).bit_length() for path in paths]),
+            tuple([statistics.row_passes.get(path, 0).bit_length() for path in paths])
+            if statistics.row_passes
+            else (),
         )
 
     def still_hold(self, statistics: TableStatistics) -> bool:

@@ -285,7 +285,7 @@ def filter_selectivity(condition: QueryFilter, known: FieldStatistics) -> float:
     if operator is not condition.operator:
         fraction = 1.0 - fraction
     margin = 0.5 / known.sampled_rows
-    return min(max(fraction, margin), 1.0 - margin)
+    return margin if fraction < margin else min(fraction, 1.0 - margin)
 
 
 def _less_plain_fraction(
@@ -328,9 +328,10 @@ def _equality_fraction(condition: QueryFilter, known: FieldStatistics) -> float:
 def _equal_fraction(operand: object, condition: QueryFilter, known: FieldStatistics) -> float:
     if operand is None:
         return known.null_fraction
-    common = known.common_fraction(operand) if type(operand) in COUNTED_TYPES else None
-    if common is not None:
-        return common
+    if type(operand) in COUNTED_TYPES:
+        common = known.common_fraction(operand)
+        if common is not None:
+            return common
     kind = kind_of(operand)
     if kind not in _COUNTED_KINDS:
         return _tried_fraction(QueryOperator.EQUALS, condition, known)

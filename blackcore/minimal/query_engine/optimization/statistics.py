@@ -20,7 +20,7 @@ HISTOGRAM_BUCKETS = 100
 TRIED_TEXTS = 1_000
 """Patterns are tried on so many distinct texts at most."""
 
-FEW_TEXTS = 64
+FEW_TEXTS = 32
 """Enough of them to tell a pattern that fits most from one that fits few."""
 
 TRIED_CHARACTERS = 60_000
@@ -171,7 +171,8 @@ class FieldStatistics:
 
     def common_fraction(self, value: object) -> float | None:
         """Return the fraction of one of the most common values, None for any other value."""
-        return self._common_by_key.get(_common_key(value))
+        key = (bool, value) if value is True or value is False else value  # as `_common_key` has it
+        return self._common_by_key.get(key)
 
     def text_fraction(self, text: str) -> float | None:
         """Return the fraction of rows that have a text, None unless all texts are kept."""
