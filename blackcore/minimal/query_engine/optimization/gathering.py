@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
-from ..data import AnyColumn, BoolColumn, Column, ListColumn, Records, StringColumn
+from ..data import (
+    AnyColumn,
+    BoolColumn,
+    Column,
+    ListColumn,
+    NumberColumn,
+    Records,
+    StringColumn,
+)
 from ..query.values import Kind, kind_of, walk
 from .statistics import (
     HISTOGRAM_BUCKETS,
@@ -31,7 +39,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ..data import NumberColumn
     from .statistics import OrderedValue
 
 SAMPLE_ROWS = 2_000
@@ -116,13 +123,19 @@ _CODED_LISTS = ColumnState("list", has_codes=True)
 
 
 def _state(column: AnyColumn | None) -> ColumnState:
+    kind = type(column)
+    if kind in _PLAIN_STATES:
+        return _PLAIN_STATES[kind]
     if isinstance(column, ListColumn):
         return _CODED_LISTS if _state(column.inner).has_codes else _LISTS
-    if isinstance(column, StringColumn):
-        return _CODED_STRINGS if column.has_codes else _STRINGS
-    if column is None:
-        return _NO_COLUMN
-    return _BOOLEANS if isinstance(column, BoolColumn) else _NUMBERS
+    return _CODED_STRINGS if cast("StringColumn", column).has_codes else _STRINGS
+
+
+_PLAIN_STATES: dict[type, ColumnState] = {
+    type(None): _NO_COLUMN,
+    NumberColumn: _NUMBERS,
+    BoolColumn: _BOOLEANS,
+}
 
 
 def _of_rows(records: Records, path: str) -> FieldStatistics:

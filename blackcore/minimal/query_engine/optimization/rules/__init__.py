@@ -29,6 +29,7 @@ from .context import (
     is_single_valued,
 )
 from .filters import (
+    LONG_LIST,
     fold_case_once,
     literal_of,
     search_literals_plainly,
@@ -109,12 +110,17 @@ def are_plain(conditions: Sequence[Condition]) -> bool:
     can be simpler. Most questions are so, and the rules would cost more than a small database's
     answer.
     """
-    by_path: dict[str, list[QueryFilter]] = {}
+    filters: list[QueryFilter] = []
     for condition in conditions:
         if condition.is_group or _can_be_simpler(condition):
             return False
+        filters.append(condition)
+    if len({condition.field for condition in filters}) == len(filters):
+        return True
+    by_path: dict[str, list[QueryFilter]] = {}
+    for condition in filters:
         by_path.setdefault(condition.field, []).append(condition)
-    return len(by_path) == len(conditions) or not any(map(_can_be_merged, by_path.values()))
+    return not any(map(_can_be_merged, by_path.values()))
 
 
 def _can_be_merged(filters: Sequence[QueryFilter]) -> bool:
@@ -133,15 +139,24 @@ def _can_be_simpler(condition: QueryFilter) -> bool:
         return value is None
     if operator in _LISTS:
         members = value if isinstance(value, tuple) else ()
-        return len(members) < 2 or len(without_repeats(members)) < len(members)  # noqa: PLR2004 - one is `eq`
+        return len(members) < 2 or _has_repeats(members)  # noqa: PLR2004 - one is `eq`
     if operator is QueryOperator.REGEX:
         return literal_of(str(value)) is not None
+    if operator in ORDERINGS and type(value) in _ORDERED_TYPES:
+        return False
     return operator in _BOUNDED and holds_for_nothing(condition)
+
+
+def _has_repeats(members: tuple[object, ...]) -> bool:
+    if len(members) <= LONG_LIST and len(set(members)) == len(members):
+        return False
+    return len(without_repeats(members)) < len(members)
 
 
 _EQUALITIES: Final = frozenset({QueryOperator.EQUALS, QueryOperator.NOT_EQUALS})
 _LISTS: Final = frozenset({QueryOperator.IN, QueryOperator.NOT_IN})
 _SEARCHING: Final = TEXT_OPERATORS | {QueryOperator.CONTAINS}
+_ORDERED_TYPES: Final[frozenset[type]] = frozenset({int, str})
 _BOUNDED: Final = ORDERINGS | {QueryOperator.BETWEEN}
 
 

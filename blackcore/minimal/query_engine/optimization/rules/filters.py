@@ -65,7 +65,7 @@ def _simplified_list(node: QueryFilter, given: tuple[object, ...]) -> Condition:
 
 def without_repeats(values: tuple[object, ...]) -> tuple[object, ...]:
     """Return plain values each once; long lists, and what is not plain, as they are."""
-    if len(values) > _LONG_LIST or not _PLAIN_TYPES.issuperset(map(type, values)):
+    if len(values) > LONG_LIST or not _PLAIN_TYPES.issuperset(map(type, values)):
         return values
     # True is not 1 here, though Python has them equal
     kept: dict[object, object] = {}
@@ -74,7 +74,9 @@ def without_repeats(values: tuple[object, ...]) -> tuple[object, ...]:
     return tuple(kept.values())
 
 
-_LONG_LIST = 1_000
+LONG_LIST = 1_000
+"""Longer ones are not looked through for repeats."""
+
 _PLAIN_TYPES: Final[frozenset[type]] = frozenset({bool, int, float, str})
 _NULL_OF: Final = {
     QueryOperator.EQUALS: QueryOperator.IS_NULL,
