@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from weakref import ref
+from zoneinfo import ZoneInfo
 
 from blackcore.minimal.query_engine import (
     CostBasedOptimizer,
@@ -65,6 +67,14 @@ def test_other_values_are_planned_anew(flights: Records) -> None:
     truth, one = field("diverted") == True, field("diverted") == 1  # noqa: E712 - a condition
     assert planned(optimizer, flights, [truth]).filters == (truth,)
     assert planned(optimizer, flights, [one]).filters == (one,)
+
+
+def test_the_hour_that_comes_twice_is_planned_for_each_time(flights: Records) -> None:
+    optimizer = CostBasedOptimizer()
+    first = datetime(2020, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    for moment in (first, first, first.replace(fold=1)):
+        asked = field("mixed") == moment
+        assert planned(optimizer, flights, [asked]).filters[0].value.fold == moment.fold
 
 
 def test_what_is_learnt_since_is_planned_with(flights: Records) -> None:

@@ -179,7 +179,7 @@ class QueryEngine:
         start = time.perf_counter_ns()
         plan, fired = self._plan(asked, records)
         planning_ns = time.perf_counter_ns() - start
-        rules = tuple(fired)
+        rules = self._told(fired)
         kept = self._answers.holds(asked, records)
         if not analyze:
             return Explanation(asked, plan, (), rules, planning_ns, kept)
@@ -304,11 +304,21 @@ class QueryEngine:
                 f"values of {query.database!r} are nested too deep to be estimated"
             ) from error
         except Exception as error:
-            name = type(self._optimizer).__name__
-            raise OptimizerError(
-                f"optimizer {name} failed on this query: {type(error).__name__}: {error}"
-            ) from error
+            raise self._optimizer_failed(error) from error
         return plan, fired
+
+    def _told(self, fired: Iterator[RuleFired]) -> tuple[RuleFired, ...]:
+        """Return the rules, which an optimizer may find out by now only."""
+        try:
+            return tuple(fired)
+        except Exception as error:
+            raise self._optimizer_failed(error) from error
+
+    def _optimizer_failed(self, error: Exception) -> OptimizerError:
+        name = type(self._optimizer).__name__
+        return OptimizerError(
+            f"optimizer {name} failed on this query: {type(error).__name__}: {error}"
+        )
 
     def _ranked(
         self, query: StructuredQuery, records: Records, plan: ExecutionPlan

@@ -2,15 +2,15 @@
 
 No rule looks at a value but by its type, by whether it equals another value on its field and, for
 bounds, by which of them is greater. What cannot be told by so little (case to fold, patterns of
-plain text, strings that read as dates) is said to be so.
+plain text, dates and strings that read as such) is said to be so.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from ..query import QueryOperator
-from ..query.operands import FrozenDict
 from ..query.operators import TEXT_OPERATORS
 from ..query.values import instant_of
 from .logic import RANGES
@@ -26,7 +26,10 @@ _MAX_VALUES = 24
 """Conditions with more are left to the rules: to compare the values would take as long."""
 
 _LISTS: Final = frozenset({QueryOperator.IN, QueryOperator.NOT_IN, QueryOperator.BETWEEN})
-_NESTED: Final[frozenset[type]] = frozenset({tuple, FrozenDict})
+_TOLD: Final[frozenset[type]] = frozenset({type(None), bool, int, float, str, Decimal})
+"""Types whose equal values ask the same. Two moments of one clock reading, the hour before and
+after the clock is set back, are equal to Python, and so are 1 and True in a list or dict."""
+
 _ALIKE: Final[tuple[frozenset[type], ...]] = (
     frozenset({int, float}),
     frozenset({str}),
@@ -65,13 +68,13 @@ class Asked:
                 if len(value) > _MAX_VALUES:
                     return False
                 kinds = tuple(map(type, value))
-                if operator not in _LISTS or not _NESTED.isdisjoint(kinds):
+                if operator not in _LISTS or not _TOLD.issuperset(kinds):
                     return False  # a list to compare with, not a list of values
                 self.values += value
             elif value is not None:
+                if kinds not in _TOLD and operator is not QueryOperator.FUZZY:
+                    return False
                 self.values.append(value)
-                if kinds is FrozenDict and operator is not QueryOperator.FUZZY:
-                    return False  # it may equal one that is not the same to us
             if operator is QueryOperator.REGEX and literal_of(str(value)) is not None:
                 return False
             self.signs.append((condition.field, operator, kinds, condition.case_sensitive))

@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, overload
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, overload
 
 from ..query import FilterGroup, QueryOperator
 from ..query.conditions import filter_of_checked
@@ -42,10 +42,11 @@ class _Made(NamedTuple):
 
 
 class _Joined(NamedTuple):
-    """A group like one that came out, of other members."""
+    """A group is made of what is made."""
 
-    like: FilterGroup
+    mode: Literal["and", "or"]
     members: tuple[_Part, ...]
+    negate: bool
 
 
 _Part: TypeAlias = "_Given | _Made | _Joined"
@@ -142,7 +143,7 @@ def _part_of(condition: Condition, asked: Asked, structure: Structure) -> _Part:
             return _Given(position)
     if condition.is_group:
         members = [_part_of(member, asked, structure) for member in condition.filters]
-        return _Joined(condition, tuple(members))
+        return _Joined(condition.mode, tuple(members), condition.negate)
     path, value = condition.field, condition.value
     source: int | tuple[int, ...] | None = None
     if isinstance(value, tuple):
@@ -162,7 +163,7 @@ def _position(path: str, value: object, asked: Asked, structure: Structure) -> i
 
 
 class _DerivedValue(Exception):  # noqa: N818 - no error, but a reason to ask the rules
-    """A rule made a value that did not go in."""
+    """A rule made a value that did not go in; none does of values that are told, by now."""
 
 
 def _made(part: _Part, asked: Asked) -> Condition:
@@ -170,10 +171,8 @@ def _made(part: _Part, asked: Asked) -> Condition:
     if isinstance(part, _Given):
         return asked.parts[part.position]
     if isinstance(part, _Joined):
-        like, members = part
-        if not members:
-            return like  # a constant
-        return FilterGroup(like.mode, tuple([_made(m, asked) for m in members]), like.negate)
+        members = tuple([_made(member, asked) for member in part.members])
+        return FilterGroup(part.mode, members, part.negate)
     path, operator, source, case_sensitive = part
     value: object = None
     if isinstance(source, tuple):

@@ -145,6 +145,8 @@ class StageOrder:
     ) -> _Step:
         (way, price), *rejected = priced or self._priced(position, after)
         done = after.done | 1 << position
+        # of a column that is looked at first all rows are looked at, in whatever way
+        is_whole = way.is_over_all_rows(after.surviving) or (way is not Way.ROWS and not after.done)
         return _Step(
             position,
             way,
@@ -152,7 +154,7 @@ class StageOrder:
             tuple(rejected),
             done,
             self._surviving(done),
-            after.is_picked or not way.is_over_all_rows(after.surviving),
+            after.is_picked or not is_whole,
             way is Way.ROWS and (after.is_passing or not after.done),
         )
 
