@@ -17,7 +17,7 @@ from math import frexp
 from ..query import Condition, QueryOperator
 from ..query.patterns import compile_pattern
 from .plan import FilterStage
-from .selectivity import TRIED_OPERATORS, filter_selectivity, selectivity
+from .selectivity import TRIED_OPERATORS, selectivity
 from .statistics import QueryStatistics
 
 _MAX_SHAPES = 1_024
@@ -115,13 +115,7 @@ def _magnitude(condition: Condition, statistics: QueryStatistics) -> int:
     Zero and below for what it leaves, above for what it leaves out. Small parts are told apart only
     where no texts are tried, since few texts do not tell them.
     """
-    known = None
-    if not condition.is_group and condition.operator not in TRIED_OPERATORS:
-        known = statistics.fields.get(condition.field)
-    if known is None or condition.is_group:
-        fraction = selectivity(condition, statistics, roughly=True)
-    else:
-        fraction = filter_selectivity(condition, known)
+    fraction = selectivity(condition, statistics, roughly=True)
     leaves_less = fraction <= 0.5  # noqa: PLR2004 - the half
     power = frexp(fraction if leaves_less else 1.0 - fraction)[1]
     if power < _LEAST_TRIED and _looks_into_texts(condition):

@@ -171,8 +171,7 @@ class FieldStatistics:
 
     def common_fraction(self, value: object) -> float | None:
         """Return the fraction of one of the most common values, None for any other value."""
-        key = (bool, value) if value is True or value is False else value  # as `_common_key` has it
-        return self._common_by_key.get(key)
+        return self._common_by_key.get(_common_key(value))
 
     def text_fraction(self, text: str) -> float | None:
         """Return the fraction of rows that have a text, None unless all texts are kept."""
